@@ -1,0 +1,74 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+
+/** Shape and element type of one output of an op. */
+export interface OutputSpec {
+  readonly shape: number[];
+  readonly dtype: 'float32' | 'int32';
+}
+
+/** The contract that an op and all its kernels share. */
+export interface OpSpec<Input extends string, Attrs extends object> {
+  /** Public op name, the stem of all its files. */
+  readonly op: string;
+  /** Name in the tfjs kernel registry; prefixed, since tfjs only warns on duplicates. */
+  readonly kernelName: `Latent${string}`;
+  readonly inputs: readonly Input[];
+  /** Shapes and types of the outputs, from the (already validated) input shapes. */
+  readonly infer: (
+    shapes: Readonly<Record<Input, readonly number[]>>,
+    attrs: Attrs,
+  ) => readonly OutputSpec[];
+}
+
+/** One call of a kernel, with the registry's loose types made exact. */
+export interface KernelCall<Input extends string, Attrs extends object, Backend> {
+  readonly inputs: Readonly<Record<Input, TensorInfo>>;
+  readonly attrs: Attrs;
+  readonly backend: Backend;
+  /** What the spec says must come out. */
+  readonly outputs: readonly OutputSpec[];
+}
+
+/**
+ * Describe our kernel for one tfjs backend. This function and {@link runKernel} are the only places
+ * where the registry's untyped records are cast.
+ */
+export function defineKernel<Input extends string, Attrs extends object, Backend>(
+  spec: OpSpec<Input, Attrs>,
+  backendName: string,
+  compute: (call: KernelCall<Input, Attrs, Backend>) => TensorInfo[],
+): tf.KernelConfig {
+  return {
+    kernelName: spec.kernelName,
+    backendName,
+    kernelFunc: (raw) => {
+      const inputs = raw.inputs as Readonly<Record<Input, TensorInfo>>;
+      const attrs = raw.attrs as unknown as Attrs;
+      const shapes = Object.fromEntries(
+        spec.inputs.map((name) => [name, inputs[name].shape]),
+      ) as Record<Input, number[]>;
+      const outputs = spec.infer(shapes, attrs);
+      return compute({ inputs, attrs, backend: raw.backend as Backend, outputs });
+    },
+  };
+}
+
+/** Whether our kernel of this op is registered for the active backend. */
+export function hasKernel<Input extends string, Attrs extends object>(
+  spec: OpSpec<Input, Attrs>,
+): boolean {
+  return tf.getKernel(spec.kernelName, tf.getBackend()) != null;
+}
+
+/** Run our kernel of this op on the active backend. */
+export function runKernel<Input extends string, Attrs extends object>(
+  spec: OpSpec<Input, Attrs>,
+  inputs: Readonly<Record<Input, Tensor>>,
+  attrs: Attrs,
+): Tensor[] {
+  const result: unknown = tf
+    .engine()
+    .runKernel(spec.kernelName, { ...inputs }, { ...attrs } as unknown as tf.NamedAttrMap);
+  return Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
+}
