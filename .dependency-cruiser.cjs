@@ -32,12 +32,13 @@ module.exports = {
     only('metrics', '^src/metrics/', ['^src/specs/', '^src/ops/']),
     only('train', '^src/train/', []),
     only('data', '^src/data/', []),
-    only('models', '^src/models/', [
-      '^src/(specs|ops|linalg|manifolds|metrics|optim|train|data)/',
-    ]),
+    only('models', '^src/models/', ['^src/(specs|ops|linalg|manifolds|metrics|optim|train|data)/']),
     only('backends', '^src/backends/', ['^src/specs/', '^src/kernels/[^/]+/register\\.ts$']),
     ...['cpu', 'wasm', 'webgpu', 'tensorflow'].map((backend) =>
-      only(`kernels-${backend}`, `^src/kernels/${backend}/`, ['^src/specs/', '^src/kernels/shared/']),
+      only(`kernels-${backend}`, `^src/kernels/${backend}/`, [
+        '^src/specs/',
+        '^src/kernels/shared/',
+      ]),
     ),
     {
       name: 'nothing-imports-cli-or-the-barrel',

@@ -2,7 +2,14 @@ import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   {
-    ignores: ['dist', 'node_modules', '.build', 'runs', 'src/kernels/wasm/assembly', '**/*.generated.ts'],
+    ignores: [
+      'dist',
+      'node_modules',
+      '.build',
+      'runs',
+      'src/kernels/wasm/assembly',
+      '**/*.generated.ts',
+    ],
   },
   {
     files: ['**/*.ts'],

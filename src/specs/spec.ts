@@ -54,11 +54,24 @@ export function defineKernel<Input extends string, Attrs extends object, Backend
   };
 }
 
+function registered(kernelName: string, backendName: string): boolean {
+  // tfjs types the result as always present; it is undefined for an unknown name.
+  const found = tf.getKernel(kernelName, backendName) as tf.KernelConfig | undefined;
+  return found !== undefined;
+}
+
+/** Register kernels that are not there yet: a module evaluated twice must not make tfjs warn. */
+export function registerOnce(kernels: readonly tf.KernelConfig[]): void {
+  for (const kernel of kernels) {
+    if (!registered(kernel.kernelName, kernel.backendName)) tf.registerKernel(kernel);
+  }
+}
+
 /** Whether our kernel of this op is registered for the active backend. */
 export function hasKernel<Input extends string, Attrs extends object>(
   spec: OpSpec<Input, Attrs>,
 ): boolean {
-  return tf.getKernel(spec.kernelName, tf.getBackend()) != null;
+  return registered(spec.kernelName, tf.getBackend());
 }
 
 /** Run our kernel of this op on the active backend. */

@@ -12,10 +12,7 @@ export function formatShape(shape: readonly number[]): string {
  * Broadcast two batch shapes by the NumPy rule (align right, equal or 1).
  * @returns the common shape, or undefined when they do not broadcast.
  */
-export function broadcastShapes(
-  a: readonly number[],
-  b: readonly number[],
-): number[] | undefined {
+export function broadcastShapes(a: readonly number[], b: readonly number[]): number[] | undefined {
   const rank = Math.max(a.length, b.length);
   const out: number[] = [];
   for (let i = 0; i < rank; i++) {

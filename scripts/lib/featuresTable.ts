@@ -1,0 +1,33 @@
+import { BACKENDS, CAPABILITIES, SPECS } from '../../src/specs/capabilities.js';
+
+/** The text of FEATURES.md: one row per op, one column per backend, reasons below. */
+export function renderFeatures(): string {
+  const rows = SPECS.map(({ op }) => {
+    const states = BACKENDS.map((backend) => {
+      const row = CAPABILITIES.find((entry) => entry.op === op && entry.backend === backend);
+      return row?.state ?? 'unsupported';
+    });
+    return `| ${op} | ${states.join(' | ')} |`;
+  });
+  const reasons = CAPABILITIES.filter((row) => row.reason !== undefined).map(
+    (row) => `- ${row.op} on ${row.backend}: ${row.state}; ${row.reason ?? ''}.`,
+  );
+  return [
+    '# Features',
+    '',
+    'Generated from `src/specs/capabilities.ts` by `npm run features`; do not edit.',
+    '',
+    '- **kernel**: our own implementation for this backend.',
+    '- **composed**: runs as a composition of the TensorFlow.js ops of the backend: same results to tolerance, slower.',
+    '- **unsupported**: throws an UnsupportedError.',
+    '',
+    `| op | ${BACKENDS.join(' | ')} |`,
+    `|---|${BACKENDS.map(() => '---').join('|')}|`,
+    ...rows,
+    '',
+    '## Why an op is not a kernel',
+    '',
+    ...reasons,
+    '',
+  ].join('\n');
+}

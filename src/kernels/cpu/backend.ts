@@ -1,0 +1,20 @@
+import type { DataId, TensorInfo } from '@tensorflow/tfjs';
+
+/** The part of tfjs's cpu backend that our kernels use. */
+export interface CpuBackend {
+  readSync(dataId: DataId): Float32Array | Int32Array | Uint8Array;
+  makeTensorInfo(
+    shape: number[],
+    dtype: 'float32' | 'int32',
+    values: Float32Array | Int32Array,
+  ): TensorInfo;
+}
+
+/** The values of a float32 input. */
+export function float32Values(backend: CpuBackend, input: TensorInfo): Float32Array {
+  const values = backend.readSync(input.dataId);
+  // Integer tensors never get here (the op checks); a mismatch would compute nonsense quietly.
+  if (!(values instanceof Float32Array))
+    throw new TypeError(`cpu kernel got ${input.dtype} values`);
+  return values;
+}

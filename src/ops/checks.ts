@@ -1,0 +1,75 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor, Tensor3D, TensorLike } from '@tensorflow/tfjs';
+import { DtypeError, ShapeError } from '../errors.js';
+import { broadcastShapes, formatShape, sizeOf } from '../util/shape.js';
+
+/** Two sets of rows with one common batch shape, flattened to rank 3 for the kernels. */
+export interface RowSets {
+  readonly a: Tensor3D;
+  readonly b: Tensor3D;
+  readonly batchShape: readonly number[];
+}
+
+/**
+ * A float32 tensor of rank >= 2 from a tensor or nested array.
+ * @throws DtypeError for another element type; ShapeError for a lower rank.
+ */
+export function checkRowTensor(op: string, arg: string, value: Tensor | TensorLike): Tensor {
+  const isTensor = value instanceof tf.Tensor;
+  if (isTensor && value.dtype !== 'float32') {
+    throw new DtypeError({
+      op,
+      arg,
+      expected: 'be float32',
+      got: value.dtype,
+      fix: `Convert with ${arg}.toFloat().`,
+    });
+  }
+  const tensor = isTensor ? value : tf.tensor(value, undefined, 'float32');
+  if (tensor.rank < 2) {
+    throw new ShapeError({
+      op,
+      arg,
+      expected: 'have shape [..., rows, features], rank 2 or more',
+      got: `shape ${formatShape(tensor.shape)}`,
+      fix: `A single vector is one row: ${arg}.reshape([1, -1]).`,
+    });
+  }
+  return tensor;
+}
+
+/**
+ * Check that two row tensors have the same number of features and batch shapes that broadcast, and
+ * bring both to rank 3.
+ */
+export function checkRowSets(
+  op: string,
+  [nameA, a]: readonly [string, Tensor],
+  [nameB, b]: readonly [string, Tensor],
+): RowSets {
+  const d = a.shape[a.rank - 1];
+  if (b.shape[b.rank - 1] !== d) {
+    throw new ShapeError({
+      op,
+      arg: nameB,
+      expected: `have as many features (last dimension) as ${nameA}, which has shape ${formatShape(a.shape)}`,
+      got: `shape ${formatShape(b.shape)}`,
+    });
+  }
+  const batchShape = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  if (batchShape === undefined) {
+    throw new ShapeError({
+      op,
+      arg: nameB,
+      expected: `have batch dimensions that broadcast with those of ${nameA}, which has shape ${formatShape(a.shape)}`,
+      got: `shape ${formatShape(b.shape)}`,
+    });
+  }
+  const flatten = (t: Tensor): Tensor3D => {
+    const [rows, features] = t.shape.slice(-2);
+    const full = [...batchShape, rows, features];
+    const same = formatShape(full) === formatShape(t.shape);
+    return (same ? t : t.broadcastTo(full)).reshape([sizeOf(batchShape), rows, features]);
+  };
+  return { a: flatten(a), b: flatten(b), batchShape };
+}

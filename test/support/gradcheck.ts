@@ -1,0 +1,11 @@
+/** Central differences in float64 of a scalar function of a flat vector. */
+export function numericGradient(
+  f: (x: readonly number[]) => number,
+  x: readonly number[],
+  step = 1e-5,
+): number[] {
+  return x.map((value, i) => {
+    const at = (moved: number): number => f([...x.slice(0, i), moved, ...x.slice(i + 1)]);
+    return (at(value + step) - at(value - step)) / (2 * step);
+  });
+}
