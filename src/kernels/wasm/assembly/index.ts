@@ -1,0 +1,8 @@
+/**
+ * Entry points of the module. Each runs one chunk of a job: (address of the job's arguments, number
+ * of the chunk, number of the thread). A chunk writes memory that no other chunk of its job touches,
+ * and the scratch of its thread.
+ */
+export { matMulBlock, matMulPack } from './matMul';
+export { distancePack, knnBlock, pairwiseBlock } from './distance';
+export { im2colRow } from './im2col';

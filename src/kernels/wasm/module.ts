@@ -1,0 +1,143 @@
+import { UnsupportedError } from '../../errors.js';
+import { PLAIN_MODULE, SHARED_MODULE } from './latentModule.generated.js';
+
+/** Functions of the module: each runs one chunk of a job whose arguments stand in memory. */
+export const CHUNK_FUNCTIONS = [
+  'distancePack',
+  'im2colRow',
+  'knnBlock',
+  'matMulBlock',
+  'matMulPack',
+  'pairwiseBlock',
+] as const;
+export type ChunkFunctionName = (typeof CHUNK_FUNCTIONS)[number];
+export type ChunkFunction = (args: number, chunk: number, thread: number) => void;
+export type LatentExports = Readonly<Record<ChunkFunctionName, ChunkFunction>>;
+
+/** Control words of the thread pool, byte address. */
+export const CONTROL_ADDRESS = 1024;
+/** Arguments of the running job, byte address. */
+export const ARGS_ADDRESS = 2048;
+/** Everything from here on is scratch of the running kernel call. */
+const SCRATCH_ADDRESS = 65536;
+
+const PAGE = 65536;
+/** 4 GiB minus a page, so that the end of the memory is still a 32-bit address. */
+const MAXIMUM_PAGES = 65535;
+/** Growth is rounded up to this, since every growth costs a call into the engine. */
+const GROWTH_PAGES = 64;
+
+export interface LatentModule {
+  readonly compiled: WebAssembly.Module;
+  readonly exports: LatentExports;
+  readonly memory: WebAssembly.Memory;
+  /** Whether other threads can see the memory. */
+  readonly shared: boolean;
+}
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/**
+ * Compile and instantiate our module. Only the plain build can run where an engine has no shared
+ * memory (or not enough address space to reserve one).
+ */
+export function instantiate(shared: boolean): LatentModule {
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: MAXIMUM_PAGES, shared });
+  const compiled = new WebAssembly.Module(decodeBase64(shared ? SHARED_MODULE : PLAIN_MODULE));
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  // The build script compiles exactly these functions.
+  return { compiled, exports: exports as unknown as LatentExports, memory, shared };
+}
+
+let current: LatentModule | undefined;
+
+/** The one instance of this process; made on first use. */
+export function latentModule(): LatentModule {
+  if (current === undefined) {
+    try {
+      current = instantiate(true);
+    } catch {
+      // The single-threaded build computes the same bits; threadInfo() says that there is one thread.
+      current = instantiate(false);
+    }
+  }
+  return current;
+}
+
+/** Start with a fresh instance and memory at the next use. */
+export function abandonModule(): void {
+  current = undefined;
+}
+
+/**
+ * Bump allocator over the module's memory. It is reset at the start of every kernel call: nothing
+ * in it outlives a call, so nothing can leak. The memory itself keeps its largest size, as
+ * WebAssembly memories can't shrink.
+ */
+export class Scratch {
+  private top = SCRATCH_ADDRESS;
+
+  constructor(
+    private readonly op: string,
+    private readonly memory: WebAssembly.Memory,
+  ) {}
+
+  /**
+   * Address of `bytes` fresh bytes, aligned to a cache line; their content is arbitrary. Views made
+   * earlier stay valid only on a shared memory: make views after the last allocation.
+   * @throws UnsupportedError when the 4 GiB of a 32-bit module are used up.
+   */
+  allocate(bytes: number): number {
+    const address = this.top;
+    const end = Math.ceil((address + bytes) / 64) * 64;
+    this.ensure(end, bytes);
+    this.top = end;
+    return address;
+  }
+
+  private ensure(end: number, bytes: number): void {
+    const missing = Math.ceil(end / PAGE) - this.memory.buffer.byteLength / PAGE;
+    if (missing <= 0) return;
+    const room = MAXIMUM_PAGES - this.memory.buffer.byteLength / PAGE;
+    const pages = Math.min(Math.max(missing, GROWTH_PAGES), Math.max(room, missing));
+    try {
+      this.memory.grow(pages);
+    } catch (error) {
+      throw new UnsupportedError(
+        {
+          op: this.op,
+          arg: 'the working memory of the wasm kernel',
+          expected: 'stay below 4 GiB and what the machine can give',
+          got: `a request for ${bytes} bytes on top of ${this.top}`,
+          fix: 'Split the inputs into smaller parts.',
+        },
+        { cause: error },
+      );
+    }
+  }
+
+  /** Drop everything allocated since `mark`. */
+  release(mark: number): void {
+    this.top = mark;
+  }
+
+  /** Position to release to. */
+  mark(): number {
+    return this.top;
+  }
+
+  float32(address: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, address, length);
+  }
+
+  int32(address: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, address, length);
+  }
+}
+
+/** Run one kernel call with a fresh scratch. Calls do not nest: kernels are synchronous. */
+export function withScratch<T>(op: string, body: (scratch: Scratch) => T): T {
+  return body(new Scratch(op, latentModule().memory));
+}

@@ -1,0 +1,18 @@
+// First: tfjs registers its own kernels when it is imported, and ours go over them.
+import '@tensorflow/tfjs-backend-wasm';
+import type { KernelConfig } from '@tensorflow/tfjs';
+import { registerOnce } from '../../specs/spec.js';
+import { addConv2dBackpropFilter } from './conv2dBackpropFilter.js';
+import { knnWasm } from './knn.js';
+import { overrideMatMul } from './matMul.js';
+import { pairwiseDistanceWasm } from './pairwiseDistance.js';
+
+export { setThreads, threadInfo } from './threads.js';
+export type { ThreadInfo } from './threads.js';
+
+/** Our kernels of the wasm backend, sorted by name. */
+export const kernels: readonly KernelConfig[] = [knnWasm, pairwiseDistanceWasm];
+
+registerOnce(kernels);
+overrideMatMul();
+addConv2dBackpropFilter();

@@ -1,0 +1,26 @@
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { UnsupportedError } from '../../errors.js';
+import { formatShape, sizeOf } from '../../util/shape.js';
+
+/**
+ * Check that an array of float32 or int32 can be bound: over the limit WebGPU drops the work and
+ * leaves zeros.
+ * @throws UnsupportedError naming the argument, its size and the limit.
+ */
+export function checkBinding(
+  backend: WebGPUBackend,
+  op: string,
+  arg: string,
+  shape: readonly number[],
+): void {
+  const limit = backend.device.limits.maxStorageBufferBindingSize;
+  const bytes = sizeOf(shape) * 4;
+  if (bytes <= limit) return;
+  throw new UnsupportedError({
+    op,
+    arg,
+    expected: `take at most the ${limit} bytes of one storage binding of this GPU device`,
+    got: `shape ${formatShape(shape)}, ${bytes} bytes`,
+    fix: 'Process fewer rows at a time.',
+  });
+}

@@ -1,0 +1,10 @@
+// First: tfjs registers its own kernels when it is imported. It needs no GPU for that.
+import '@tensorflow/tfjs-backend-webgpu';
+import type { KernelConfig } from '@tensorflow/tfjs';
+import { registerOnce } from '../../specs/spec.js';
+import { pairwiseDistanceWebgpu } from './pairwiseDistance.js';
+
+/** Our kernels of the webgpu backend, sorted by name. */
+export const kernels: readonly KernelConfig[] = [pairwiseDistanceWebgpu];
+
+registerOnce(kernels);

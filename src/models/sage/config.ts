@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import { DomainError } from '../../errors.js';
+import { METRICS } from '../../specs/metric.js';
+
+// Each rule is the text that follows "must" in the error message.
+
+function integer(min: number, max: number, noun = 'an integer'): z.ZodNumber {
+  const top = max === Number.MAX_SAFE_INTEGER ? '' : ` and <= ${max}`;
+  const error = `be ${noun} >= ${min}${top}`;
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+}
+
+function real(min: number, max: number): z.ZodNumber {
+  const error =
+    max === Infinity ? `be a finite number >= ${min}` : `be a number in [${min}, ${max}]`;
+  return z.number({ error }).min(min, { error }).max(max, { error });
+}
+
+function positive(): z.ZodNumber {
+  const error = 'be a finite number > 0';
+  return z.number({ error }).positive({ error });
+}
+
+function choice<const T extends readonly [string, ...string[]]>(
+  ...values: T
+): z.ZodEnum<{ [K in T[number]]: K }> {
+  return z.enum(values, { error: `be one of ${values.join(', ')}` });
+}
+
+function flag(): z.ZodBoolean {
+  return z.boolean({ error: 'be true or false' });
+}
+
+const COUNT = Number.MAX_SAFE_INTEGER;
+
+const widths = z.array(integer(1, COUNT, 'a list of integers'), {
+  error: 'be a list of integers >= 1',
+});
+
+const lossWeights = z.strictObject(
+  {
+    task: real(0, Infinity).default(1),
+    reconstruction: real(0, Infinity).default(1),
+    center: real(0, Infinity).default(0),
+  },
+  { error: 'be an object of weights' },
+);
+
+const stageRates = z.strictObject(
+  {
+    encoder: real(0, Infinity).default(1 / 3),
+    head: real(0, Infinity).default(1 / 6),
+    decoder: real(0, Infinity).default(1),
+  },
+  { error: 'be an object of factors' },
+);
+
+const schema = z.strictObject({
+  version: z.literal(1, { error: 'be 1' }).default(1),
+  task: choice('auto', 'classification', 'regression').default('auto'),
+  architecture: choice('mlp', 'conv').default('mlp'),
+  hidden: widths.default([512, 256]),
+  convWidth: integer(1, COUNT).default(16),
+  latentDim: integer(1, COUNT).default(32),
+  headHidden: widths.default([20]),
+  activation: choice('leakyRelu', 'relu').default('leakyRelu'),
+  dropout: real(0, 0.95).default(0),
+  standardize: z
+    .union([z.boolean(), z.literal('auto')], { error: "be true, false or 'auto'" })
+    .default('auto'),
+  epochs: integer(1, COUNT).default(10),
+  batchSize: integer(1, COUNT).default(128),
+  learningRate: positive().default(1e-3),
+  learningRateDecay: choice('none', 'linear', 'cosine').default('cosine'),
+  lossWeights: lossWeights.prefault({}),
+  training: choice('joint', 'two-stage').default('joint'),
+  stageTwoRates: stageRates.prefault({}),
+  k: integer(1, COUNT).default(25),
+  metric: choice(...METRICS).default('manhattan'),
+  bankLimit: integer(1, COUNT, 'null or an integer').nullable().default(null),
+  calibrationFraction: real(0.001, 0.9).default(0.1),
+  calibrationLimit: integer(1, COUNT, 'null or an integer').nullable().default(null),
+  temperatureScaling: flag().default(true),
+  ensemble: choice('geometric').default('geometric'),
+  compat: flag().default(false),
+  seed: integer(0, 2 ** 32 - 1).default(1),
+});
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/**
+ * Every hyper-parameter of a {@link Sage}, plain JSON. Defaults and meaning:
+ *
+ * - `task` ('auto'): 'classification' or 'regression'; 'auto' takes it from the targets.
+ * - `architecture` ('mlp'): 'mlp' of `hidden` ([512, 256]) units, mirrored in the decoder; 'conv' is
+ *   three 3x3 convolutions of stride 2 with `convWidth` (16), twice and twice as many channels and
+ *   their mirror, for rows of shape [height, width, channels].
+ * - `latentDim` (32); `headHidden` ([20]) units between latents and output; `activation` ('leakyRelu',
+ *   slope 0.01); `dropout` (0) after each hidden layer.
+ * - `standardize` ('auto'): rows to mean 0 and standard deviation 1 per feature; 'auto' does so when
+ *   rows are vectors (rank 1) and not when they are images.
+ * - `epochs` (10; per stage), `batchSize` (128), `learningRate` (1e-3) of Adam, `learningRateDecay`
+ *   ('cosine') to 0 over a stage.
+ * - `lossWeights` (task 1, reconstruction 1, center 0; the paper uses .1 where it uses a centre loss).
+ * - `training` ('joint'): 'two-stage' trains encoder and head first (task + centre), then everything
+ *   (task + reconstruction) with the rates `stageTwoRates` (encoder 1/3, head 1/6, decoder 1) times
+ *   `learningRate`: the authors' 1e-4, 5e-5, 3e-4 for a rate of 3e-4.
+ * - `k` (25) neighbours by `metric` ('manhattan') among the training rows, of which a random
+ *   `bankLimit` (null = all) are kept.
+ * - `calibrationFraction` (0.1) of the rows given to fit is held out to calibrate, when no calibration
+ *   set is given; at most `calibrationLimit` (null = all) calibration rows are used.
+ * - `temperatureScaling` (true) of a classifier's logits on the calibration rows.
+ * - `ensemble` ('geometric'): geometric mean of the three probabilities.
+ * - `compat` (false): the authors' definition of the scores, with its ties and zeros.
+ * - `seed` (1) of weights, order of rows, dropout and splits.
+ */
+export type SageConfig = DeepReadonly<z.output<typeof schema>>;
+
+/** A {@link SageConfig} of which any part may be left out. */
+export type SageConfigInput = DeepReadonly<z.input<typeof schema>>;
+
+/** Keys of the config, in order. */
+const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(schema.shape),
+  lossWeights: Object.keys(lossWeights.shape),
+  stageTwoRates: Object.keys(stageRates.shape),
+};
+
+/**
+ * Check a config, from code or from a file, and fill in the defaults.
+ * @returns A frozen config.
+ * @throws DomainError naming the first field at fault, its rule and the value.
+ */
+export function parseSageConfig(value: unknown): SageConfig {
+  const result = schema.safeParse(value, { reportInput: true });
+  if (!result.success) throw configError(result.error.issues[0]);
+  checkTogether(result.data);
+  return deepFreeze(result.data);
+}
+
+/** Rules over several fields. */
+function checkTogether({ lossWeights: weights, training }: SageConfig): void {
+  const refuse = (expected: string): void => {
+    const got = JSON.stringify(weights);
+    throw new DomainError({ op: 'Sage', arg: 'config.lossWeights', expected, got });
+  };
+  const supervised = weights.task + weights.center;
+  if (training === 'two-stage' && supervised === 0) {
+    refuse('have task or center above 0 for two-stage training');
+  }
+  if (supervised + weights.reconstruction === 0) refuse('have a weight above 0');
+}
+
+function configError(issue: z.core.$ZodIssue): DomainError {
+  const op = 'Sage';
+  const path = issue.path.join('.');
+  const arg = path === '' ? 'config' : `config.${path}`;
+  if (issue.code === 'unrecognized_keys') {
+    const known = KNOWN_KEYS[path].join(', ');
+    const got = issue.keys.map((key) => `'${key}'`).join(', ');
+    return new DomainError({
+      op,
+      arg,
+      expected: 'have known keys only',
+      got,
+      fix: `Known: ${known}.`,
+    });
+  }
+  const got = typeof issue.input === 'number' ? String(issue.input) : JSON.stringify(issue.input);
+  const expected = path === '' ? 'be an object of settings' : issue.message;
+  return new DomainError({ op, arg, expected, got });
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value) as unknown[]) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,5 @@
+export { parseSageConfig } from './config.js';
+export type { SageConfig, SageConfigInput } from './config.js';
+export type { SageFitOptions } from './fitting.js';
+export { Sage } from './sage.js';
+export type { SageScoreOptions, SageScores } from './sage.js';

@@ -1,0 +1,133 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
+import { FLOAT32_TINY } from '../../numerics.js';
+import { knn } from '../../ops/knn.js';
+import type { Rows } from '../../util/rows.js';
+import { indexOfTop, negativeLogTop } from './calibration.js';
+import type { SageConfig } from './config.js';
+import { decodeBatch, encodeBatch, headBatch, overBatches } from './forward.js';
+import type { BatchOptions } from './forward.js';
+import { outputsOf } from './state.js';
+import type { SageBank, SageCore } from './state.js';
+
+/** What the network and the neighbours say about rows, before any temperature. */
+export interface Measured {
+  /** log of the mean distance to the k nearest training latents. */
+  readonly distance: Float64Array;
+  /** Mean squared reconstruction error per element, in the scale of the network's input. */
+  readonly reconstruction: Float64Array;
+  /** Logits [rows, classes], or scaled predictions [rows, 1], row-major. */
+  readonly output: Float32Array;
+  /** Mean target of the k nearest training rows; regression only. */
+  readonly neighbourTarget: Float64Array | undefined;
+}
+
+/**
+ * Measure rows against a trained core and its bank.
+ * @param isBank The rows are those of the bank, in order: each is left out of its own neighbours, by
+ * index, so that an equal twin stays.
+ */
+export async function measureRows(
+  core: SageCore,
+  bank: SageBank,
+  config: SageConfig,
+  x: Rows,
+  options: BatchOptions & { readonly isBank?: boolean },
+): Promise<Measured> {
+  const width = outputsOf(core.task);
+  const distance = new Float64Array(x.count);
+  const reconstruction = new Float64Array(x.count);
+  const output = new Float32Array(x.count * width);
+  const neighbourTarget = bank.targets === undefined ? undefined : new Float64Array(x.count);
+  const { k, metric } = config;
+  await overBatches(
+    core,
+    x,
+    options,
+    (batch, start) => {
+      const latents = encodeBatch(core, batch);
+      const excludeSelf = options.isBank === true ? { offset: start } : false;
+      const near = knn(latents, bank.latents, k, { metric, excludeSelf });
+      return [
+        near.distances,
+        near.indices,
+        squaredErrors(decodeBatch(core, latents), batch),
+        headBatch(core, latents),
+      ];
+    },
+    ([distances, indices, errors, outputs], start, count) => {
+      output.set(outputs, start * width);
+      for (let i = 0; i < count; i++) {
+        reconstruction[start + i] = errors[i];
+        distance[start + i] = logMean(distances, i * k, k);
+        if (neighbourTarget !== undefined && bank.targets !== undefined) {
+          neighbourTarget[start + i] = meanAt(bank.targets, indices, i * k, k);
+        }
+      }
+    },
+  );
+  return { distance, reconstruction, output, neighbourTarget };
+}
+
+/** Mean squared difference per row [b]. */
+function squaredErrors(reconstructed: Tensor, x: Tensor): Tensor {
+  const errors = tf.squaredDifference(reconstructed, x);
+  return tf.mean(errors.reshape([x.shape[0], -1]), 1);
+}
+
+/**
+ * log of a mean distance. A row whose k nearest points all equal it has mean 0: it counts as the
+ * smallest positive normal float32, log = -87.3, nearer than any other.
+ */
+function logMean(distances: ArrayLike<number>, start: number, k: number): number {
+  let sum = 0;
+  for (let j = 0; j < k; j++) sum += distances[start + j];
+  return Math.log(Math.max(sum / k, FLOAT32_TINY));
+}
+
+function meanAt(
+  values: Float64Array,
+  indices: ArrayLike<number>,
+  start: number,
+  k: number,
+): number {
+  let sum = 0;
+  for (let j = 0; j < k; j++) sum += values[indices[start + j]];
+  return sum / k;
+}
+
+/** Predicted class, or value in the unit of the targets, of every row. */
+export function predictionsOf(core: SageCore, output: Float32Array): Int32Array | Float32Array {
+  const { task } = core;
+  if (task.kind === 'regression') {
+    return Float32Array.from(output, (value) => value * task.deviation + task.mean);
+  }
+  return Int32Array.from({ length: output.length / task.classes }, (_, i) =>
+    indexOfTop(output, i * task.classes, task.classes),
+  );
+}
+
+/**
+ * Task uncertainty of every row, high = uncertain.
+ * - classification: -log of the largest probability at the temperature;
+ * - regression: squared difference between the prediction and `expected`: the mean target of the
+ *   neighbours, or (compat) the true target.
+ */
+export function taskUncertainty(
+  core: SageCore,
+  output: Float32Array,
+  temperature: number,
+  expected: ArrayLike<number> | undefined,
+): Float64Array {
+  const { task } = core;
+  if (task.kind === 'classification') {
+    const { classes } = task;
+    return Float64Array.from({ length: output.length / classes }, (_, i) =>
+      negativeLogTop(output, i * classes, classes, temperature),
+    );
+  }
+  return Float64Array.from(
+    output,
+    (value, i) => (value * task.deviation + task.mean - (expected?.[i] ?? NaN)) ** 2,
+  );
+}
