@@ -1,16 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 
-// tfjs types these results as always present; they are null or undefined for what it does not know.
 type Factory = ReturnType<typeof tf.findBackendFactory>;
+
+/** tfjs types these results as always present; they are null or undefined for unknown names. */
+const registry: {
+  readonly findBackend: (name: string) => tf.KernelBackend | null | undefined;
+  readonly findBackendFactory: (name: string) => Factory | null | undefined;
+} = tf;
 
 /** Factory that is registered with tfjs under a name. */
 export function factoryOf(name: string): Factory | undefined {
-  return (tf.findBackendFactory(name) as Factory | null) ?? undefined;
+  return registry.findBackendFactory(name) ?? undefined;
 }
 
 /** Backend that tfjs has made under a name. */
 export function instanceOf(name: string): tf.KernelBackend | undefined {
-  return (tf.findBackend(name) as tf.KernelBackend | null) ?? undefined;
+  return registry.findBackend(name) ?? undefined;
 }
 
 /** Name of tfjs's active backend; undefined before one was chosen. `tf.getBackend` would choose one. */

@@ -1,0 +1,67 @@
+import { pipeline } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import { DataError } from '../errors.js';
+import { asReadError, byteStream, openByteSource } from './byteReader.js';
+
+const OP = 'csv';
+
+/** One line of a CSV file. */
+export interface CsvRecord {
+  readonly cells: readonly string[];
+  /** Number of the line in the file, from 1 (of its last line when a quoted cell spans several). */
+  readonly line: number;
+}
+
+/** CSV text: a path, or a stream that can be read once with the name that errors give it. */
+export type CsvInput = string | { readonly stream: Readable; readonly name: string };
+
+/** What errors call the input. */
+export function csvName(input: CsvInput): string {
+  return typeof input === 'string' ? input : input.name;
+}
+
+/**
+ * Records of a CSV file (or of a .tsv file, split at tabs), decompressed when it is gzip.
+ * @throws DataError when it cannot be read, a quote is not closed, or lines differ in length.
+ */
+export async function* csvRecords(
+  input: CsvInput,
+  signal?: AbortSignal,
+): AsyncGenerator<CsvRecord> {
+  const path = csvName(input);
+  const bytes =
+    typeof input === 'string' ? byteStream(await openByteSource(OP, input)) : input.stream;
+  const parser = parse({
+    bom: true,
+    delimiter: /\.tsv(\.gz)?$/.test(path) ? '\t' : ',',
+    info: true,
+    skip_empty_lines: true,
+    trim: true,
+  });
+  // Errors reach the loop below through the parser; the callback keeps them from being unhandled.
+  pipeline(bytes, parser, () => undefined);
+  try {
+    for await (const item of parser) {
+      signal?.throwIfAborted();
+      const { record, info } = item as { record: string[]; info: { lines: number } };
+      yield { cells: record, line: info.lines };
+    }
+  } catch (error) {
+    if (error instanceof CsvError) throw csvFault(path, error);
+    throw asReadError(OP, path, error);
+  }
+}
+
+function csvFault(path: string, error: CsvError): DataError {
+  const line = typeof error.lines === 'number' ? ` in line ${error.lines}` : '';
+  const [expected, fix] =
+    error.code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH'
+      ? ['have the same number of cells in every line', 'Add or remove cells in that line.']
+      : ['be well-formed CSV (RFC 4180)', 'Check the quotes around there.'];
+  const got = error.message.replace(/\s+/g, ' ').replace(/\.$/, '');
+  return new DataError(
+    { op: OP, arg: path, expected, got: `an error${line}: ${got}`, fix },
+    { cause: error },
+  );
+}

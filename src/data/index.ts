@@ -1,0 +1,17 @@
+export { writeFileAtomic } from './atomicFile.js';
+export { DEFORMATIONS, deformRows, flipStaysValid } from './deform.js';
+export type { DeformationName } from './deform.js';
+export { loadDataset, streamDataset } from './load.js';
+export type { LoadOptions, StreamOptions } from './load.js';
+export { cacheFolder } from './locate.js';
+export { writeNpy } from './npyWrite.js';
+export type { NpyData } from './npyWrite.js';
+export { ROW_FORMATS, columnsToRows, createRowWriter, rowFormatOf } from './rowWriter.js';
+export type { RowFormat, RowWriter, RowWriterOptions } from './rowWriter.js';
+export { loadArtifacts, saveArtifacts, writeArtifacts } from './runFolder.js';
+export { readSafetensors, writeSafetensors } from './safetensors.js';
+export type { SafetensorsFile } from './safetensors.js';
+export { splitRows } from './split.js';
+export type { Sample, SplitRows } from './split.js';
+export { checkFolderTarget, withStagedFolder } from './stagedFolder.js';
+export type { OverwriteOptions } from './stagedFolder.js';

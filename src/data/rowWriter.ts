@@ -1,0 +1,248 @@
+import type { Writable } from 'node:stream';
+import { DataError, DomainError, ShapeError } from '../errors.js';
+import { rowSize } from '../util/rows.js';
+import type { Rows } from '../util/rows.js';
+import { formatShape } from '../util/shape.js';
+import { littleEndianBytes } from './elements.js';
+import { formatFloat32 } from './formatNumber.js';
+import { formatNpyHeader } from './npyFormat.js';
+import { openFileSink, openSpooledSink, StreamSink } from './rowSink.js';
+import type { RowSink } from './rowSink.js';
+
+const OP = 'createRowWriter';
+
+/** Formats of rows. */
+export const ROW_FORMATS = ['csv', 'ndjson', 'npy'] as const;
+
+/** One of ROW_FORMATS. */
+export type RowFormat = (typeof ROW_FORMATS)[number];
+
+/** Options of createRowWriter. */
+export interface RowWriterOptions {
+  /** Names of the columns of csv and ndjson. Default x0, x1, ... */
+  readonly columns?: readonly string[];
+  /** What `-` writes to. Default process.stdout. */
+  readonly stdout?: Writable & { readonly isTTY?: boolean };
+}
+
+/** The format that a file name asks for; undefined when it asks for none of them. */
+export function rowFormatOf(path: string): RowFormat | undefined {
+  const extension = /\.(\w+)$/.exec(path)?.[1].toLowerCase();
+  if (extension === 'jsonl') return 'ndjson';
+  return ROW_FORMATS.find((format) => format === extension);
+}
+
+/**
+ * Columns of equal length side by side, as rows for a writer.
+ * @throws ShapeError when there are none or their lengths differ.
+ * @example
+ * await writer.write(columnsToRows([scores.score, scores.distance]));
+ */
+export function columnsToRows(columns: readonly ArrayLike<number>[]): Rows {
+  const count = columns.length === 0 ? 0 : columns[0].length;
+  if (columns.length === 0 || columns.some((column) => column.length !== count)) {
+    throw new ShapeError({
+      op: 'columnsToRows',
+      arg: 'columns',
+      expected: 'be one or more arrays of equal length',
+      got: `lengths ${formatShape(columns.map((column) => column.length))}`,
+    });
+  }
+  const width = columns.length;
+  const data = new Float32Array(count * width);
+  columns.forEach((column, c) => {
+    for (let row = 0; row < count; row++) data[row * width + c] = column[row];
+  });
+  return { data, count, rowShape: [width] };
+}
+
+/** Writes blocks of rows one after the other, in constant memory. */
+export class RowWriter {
+  private count = 0;
+  private rowShape: readonly number[] | undefined;
+  private columns: readonly string[] | undefined;
+  private isOpen = true;
+
+  /** Use createRowWriter. */
+  constructor(
+    private readonly sink: RowSink,
+    private readonly format: RowFormat,
+    columns: readonly string[] | undefined,
+  ) {
+    this.columns = columns;
+  }
+
+  /** True once the reader of a pipe is gone (`... | head`): the producer may stop. */
+  get isStopped(): boolean {
+    return this.sink.isStopped;
+  }
+
+  /** Rows written so far. */
+  get rows(): number {
+    return this.count;
+  }
+
+  /**
+   * Append rows; resolves when the receiver has taken them.
+   * @param rows All blocks have the same row shape, with one value per column.
+   * @throws ShapeError when the shape differs. @throws DataError when the disk is full.
+   */
+  async write(rows: Rows): Promise<void> {
+    this.checkOpen();
+    const isFirst = this.rowShape === undefined;
+    this.checkShape(rows);
+    if (this.format === 'npy') {
+      if (isFirst) await this.sink.append(formatNpyHeader('float32', [0, ...rows.rowShape]));
+      await this.sink.append(littleEndianBytes(rows.data));
+    } else {
+      const columns = this.columns ?? [];
+      const isHeaded = isFirst && this.format === 'csv';
+      const header = isHeaded ? `${columns.map(quoteCell).join(',')}\n` : '';
+      const body = this.format === 'csv' ? csvLines(rows) : ndjsonLines(rows, columns);
+      await this.sink.append(header + body);
+    }
+    this.count += rows.count;
+  }
+
+  /**
+   * Finish: a file appears under its name; standard output stays open for others.
+   * @throws ShapeError when an npy file has no rows, as their shape is not known then.
+   */
+  async close(): Promise<void> {
+    this.checkOpen();
+    this.isOpen = false;
+    try {
+      await this.finish();
+    } catch (error) {
+      await this.sink.abort();
+      throw error;
+    }
+    await this.sink.commit();
+  }
+
+  /** Give up: the temporary file is removed and nothing appears. Has no effect after close. */
+  async abort(): Promise<void> {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    await this.sink.abort();
+  }
+
+  private async finish(): Promise<void> {
+    if (this.format === 'npy') {
+      if (this.rowShape === undefined) {
+        const expected = 'be given at least one block';
+        throw new ShapeError({ op: OP, arg: 'an npy writer', expected, got: 'none' });
+      }
+      await this.sink.patch(formatNpyHeader('float32', [this.count, ...this.rowShape]), 0);
+    } else if (this.format === 'csv' && this.rowShape === undefined && this.columns !== undefined) {
+      await this.sink.append(`${this.columns.map(quoteCell).join(',')}\n`);
+    }
+  }
+
+  private checkOpen(): void {
+    if (this.isOpen) return;
+    throw new DomainError({ op: OP, arg: 'writer', expected: 'be open', got: 'a closed one' });
+  }
+
+  private checkShape(rows: Rows): void {
+    const width = rowSize(rows);
+    const shape = this.rowShape ?? rows.rowShape;
+    this.columns ??= Array.from({ length: width }, (_, i) => `x${i}`);
+    const isNamed = this.format !== 'npy';
+    if (formatShape(shape) !== formatShape(rows.rowShape)) {
+      const got = formatShape(rows.rowShape);
+      throw new ShapeError({ op: OP, arg: 'rows', expected: `be ${formatShape(shape)} each`, got });
+    }
+    if (rows.data.length !== rows.count * width || (isNamed && this.columns.length !== width)) {
+      throw new ShapeError({
+        op: OP,
+        arg: 'rows',
+        expected: `hold ${rows.count} x ${isNamed ? this.columns.length : width} values`,
+        got: `${rows.data.length} values in rows of ${width}`,
+      });
+    }
+    this.rowShape = rows.rowShape;
+  }
+}
+
+/** A cell with a comma, a quote or a line break stands in quotes (RFC 4180). */
+function quoteCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function csvLines(rows: Rows): string {
+  const width = rowSize(rows);
+  let out = '';
+  for (let i = 0; i < rows.data.length; i++) {
+    out += formatFloat32(rows.data[i]) + ((i + 1) % width === 0 ? '\n' : ',');
+  }
+  return out;
+}
+
+/** JSON has no NaN and no infinities: they are written as null. */
+function ndjsonLines(rows: Rows, columns: readonly string[]): string {
+  const keys = columns.map((column) => `${JSON.stringify(column)}:`);
+  let out = '';
+  for (let row = 0; row < rows.count; row++) {
+    const cells = keys.map((key, c) => {
+      const value = rows.data[row * keys.length + c];
+      return key + (Number.isFinite(value) ? formatFloat32(value) : 'null');
+    });
+    out += `{${cells.join(',')}}\n`;
+  }
+  return out;
+}
+
+/**
+ * Open a writer of rows.
+ *
+ * - `csv`: a header, then one line per row; NaN and infinities as `NaN`, `Infinity`.
+ * - `ndjson`: one JSON object per line; NaN and infinities as null.
+ * - `npy`: one float32 array [rows, ...row shape].
+ *
+ * Numbers in text are the shortest that read back as the same float32.
+ *
+ * @param target A path; the file appears there when the writer is closed. `-` is standard output.
+ * @param format csv, ndjson or npy.
+ * @param options Names of the columns.
+ * @returns The writer; call `close`, or `abort` after a failure.
+ * @throws DataError when the file cannot be written, or npy would go to a terminal.
+ * @throws DomainError for an unknown format.
+ * @example
+ * const writer = await createRowWriter('scores.csv', 'csv', { columns: ['score'] });
+ * for await (const { x } of streamDataset('rows.npy', { blockRows: 1024 })) {
+ *   await writer.write(columnsToRows([(await model.score(x)).score]));
+ * }
+ * await writer.close();
+ */
+export async function createRowWriter(
+  target: string,
+  format: RowFormat,
+  options: RowWriterOptions = {},
+): Promise<RowWriter> {
+  if (!ROW_FORMATS.includes(format)) {
+    const expected = `be one of ${ROW_FORMATS.join(', ')}`;
+    throw new DomainError({ op: OP, arg: 'format', expected, got: `'${format as string}'` });
+  }
+  return new RowWriter(await openSink(target, format, options.stdout), format, options.columns);
+}
+
+async function openSink(
+  target: string,
+  format: RowFormat,
+  stdout: RowWriterOptions['stdout'],
+): Promise<RowSink> {
+  if (target !== '-') return openFileSink(target);
+  const stream = stdout ?? process.stdout;
+  if (format !== 'npy') return new StreamSink(stream);
+  if (stream.isTTY === true) {
+    throw new DataError({
+      op: OP,
+      arg: 'standard output',
+      expected: 'be a file or a pipe for npy',
+      got: 'a terminal',
+      fix: 'Name a file, or use csv.',
+    });
+  }
+  return openSpooledSink(stream);
+}

@@ -1,0 +1,44 @@
+import { DomainError, ShapeError } from '../errors.js';
+import { Rng } from '../util/rng.js';
+import { takeRows, takeTargets } from '../util/rows.js';
+import type { Rows, Targets } from '../util/rows.js';
+
+/** Rows with their targets, or without. */
+export interface Sample {
+  readonly x: Rows;
+  readonly y?: Targets;
+}
+
+/** Two parts that share no row; rows keep their order. */
+export interface SplitRows {
+  readonly fit: Sample;
+  readonly held: Sample;
+}
+
+/**
+ * Split rows at random into two parts.
+ * @param sample Rows, and their targets if there are any; at least 2 rows.
+ * @param fraction Share of the rows to hold out, in (0, 1); at least one row goes to each part.
+ * @param seed Integer; the same seed gives the same split.
+ * @returns `fit`, the rest, and `held`, round(fraction x rows) rows; both copies, in row order.
+ * @throws DomainError when the fraction is outside (0, 1). @throws ShapeError for less than 2 rows.
+ * @example
+ * const { fit, held } = splitRows(await loadDataset('abalone'), 0.2, 7);
+ */
+export function splitRows({ x, y }: Sample, fraction: number, seed: number): SplitRows {
+  const op = 'splitRows';
+  if (!(fraction > 0 && fraction < 1)) {
+    const expected = 'be in (0, 1)';
+    throw new DomainError({ op, arg: 'fraction', expected, got: String(fraction) });
+  }
+  if (x.count < 2) {
+    throw new ShapeError({ op, arg: 'x', expected: 'have at least 2 rows', got: String(x.count) });
+  }
+  const order = new Rng(seed).permutation(x.count);
+  const count = Math.min(x.count - 1, Math.max(1, Math.round(fraction * x.count)));
+  const take = (rows: Int32Array): Sample => ({
+    x: takeRows(x, rows),
+    ...(y === undefined ? {} : { y: takeTargets(y, rows) }),
+  });
+  return { fit: take(order.slice(count).sort()), held: take(order.slice(0, count).sort()) };
+}
