@@ -54,9 +54,12 @@ export class StreamSink implements RowSink {
         resolve();
       });
     });
-    if (this.failure !== null && !this.isStopped) {
-      throw asDataError('write', 'standard output', this.failure) as Error;
-    }
+    this.checkFailure();
+  }
+
+  private checkFailure(): void {
+    if (this.failure === null || this.isStopped) return;
+    throw asDataError('write', 'standard output', this.failure) as Error;
   }
 
   patch(): Promise<void> {

@@ -84,15 +84,15 @@ describe('Sage variants', () => {
     ['limits on bank and calibration', { bankLimit: 40, calibrationLimit: 20 }],
   ])('%s: learns the toy and tells rows apart', async (_, config) => {
     const test = blobs(60, 5);
-    const [near, far] = await withSage({ ...config, epochs: 15 }, blobs(200, 4), (sage) =>
+    const [near, far] = await withSage({ ...config, epochs: 40 }, blobs(200, 4), (sage) =>
       Promise.all([sage.score(test.x), sage.score(blobs(60, 6, 4).x)]),
     );
-    expect(accuracy(near.prediction, test.targets.values)).toBe(1);
+    expect(accuracy(near.prediction, test.targets.values)).toBeGreaterThan(0.98);
     expect(auroc(near.ranking, far.ranking)).toBeGreaterThan(0.95);
   });
 
   it('conv: learns images and reconstructs them in their shape', async () => {
-    const config = { architecture: 'conv', convWidth: 4, epochs: 10 } as const;
+    const config = { architecture: 'conv', convWidth: 4, epochs: 40, batchSize: 16 } as const;
     const test = halves(20, 2);
     await withSage(config, halves(80, 1), async (sage) => {
       const near = await sage.score(test.x);
@@ -290,7 +290,7 @@ describe('Sage refuses', () => {
       expect(load({ model: 'other' })).toThrow("model must be 'sage', got 'other'");
       expect(load({ formatVersion: 2 })).toThrow('formatVersion must be 1, got 2');
       expect(load({ config: {} })).toThrow('config.fitted must be as toArtifacts wrote it');
-      expect(load({ arrays: {} })).toThrow("array 'bank/latents' must be there");
+      expect(load({ arrays: {} })).toThrow("array 'input.mean' must be there");
       const swap = (name: string, array: object): object => ({
         arrays: { ...artifacts.arrays, [name]: array },
       });

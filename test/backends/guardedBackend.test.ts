@@ -1,0 +1,157 @@
+import * as tf from '@tensorflow/tfjs';
+import type { WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
+import { beforeEach, expect, it } from 'vitest';
+import { GuardedWebGPUBackend } from '../../src/backends/guardedBackend.js';
+import { DeviceError } from '../../src/backends/guardedDevice.js';
+import { startBackend } from '../../src/backends/start.js';
+import { UnsupportedError } from '../../src/errors.js';
+import { describeOnBackend } from './onBackend.js';
+
+function guarded(): GuardedWebGPUBackend {
+  const backend = tf.backend();
+  if (!(backend instanceof GuardedWebGPUBackend)) throw new Error('not the guarded backend');
+  return backend;
+}
+
+/** out[i] = body, as a program named after its class. */
+class MapProgram implements WebGPUProgram {
+  readonly variableNames = ['x'];
+  readonly dispatchLayout = { x: [0] };
+  readonly size = true;
+  dispatch: [number, number, number];
+  shaderKey: string;
+
+  constructor(
+    readonly outputShape: number[],
+    private readonly body: string,
+    readonly workgroupSize: [number, number, number] = [64, 1, 1],
+  ) {
+    this.dispatch = [Math.ceil(outputShape[0] / 64), 1, 1];
+    this.shaderKey = `map_${body}`;
+  }
+
+  getUserCode(): string {
+    return `fn main(index : i32) { if (index < uniforms.size) { setOutputAtIndex(index, ${this.body}); } }`;
+  }
+}
+
+function run(program: WebGPUProgram, x: tf.Tensor): tf.Tensor {
+  return tf.engine().makeTensorFromTensorInfo(guarded().runWebGPUProgram(program, [x], 'float32'));
+}
+
+const good = (): MapProgram => new MapProgram([3], 'x[index] * 2.0');
+const broken = (): MapProgram => new MapProgram([3], 'x[index] * true');
+
+describeOnBackend('webgpu', 'webgpu with errors that throw', () => {
+  beforeEach(async () => {
+    await startBackend({ prefer: 'webgpu' });
+  });
+
+  it('a shader that does not compile rejects the read, naming program and error', async () => {
+    const y = run(broken(), tf.tensor1d([1, 2, 3]));
+    const read = y.data();
+    await expect(read).rejects.toThrow(DeviceError);
+    await expect(read).rejects.toThrow(/^webgpu: MapProgram: .*no matching overload/s);
+    // tfjs keeps zeros for it; they must not come out later either.
+    await expect(y.data()).rejects.toThrow(DeviceError);
+  });
+
+  it('a shader that does not compile rejects at every use, not only the first', async () => {
+    for (let use = 0; use < 2; use++) {
+      const y = run(broken(), tf.tensor1d([1, 2, 3]));
+      await expect(y.data()).rejects.toThrow(DeviceError);
+    }
+  });
+
+  it('what was computed from a failed result is rejected too, before and after the failure shows', async () => {
+    const y = run(broken(), tf.tensor1d([1, 2, 3]));
+    const before = run(good(), y);
+    await expect(y.data()).rejects.toThrow(DeviceError);
+    const after = run(good(), y);
+    await expect(before.data()).rejects.toThrow(DeviceError);
+    await expect(after.data()).rejects.toThrow(DeviceError);
+  });
+
+  it('a failure of another tensor rejects the read that finds it', async () => {
+    run(broken(), tf.tensor1d([1, 2, 3]));
+    const y = run(good(), tf.tensor1d([1, 2, 3]));
+    await expect(y.data()).rejects.toThrow('webgpu: MapProgram');
+  });
+
+  it('reads under way at the same time are all rejected', async () => {
+    const y = run(broken(), tf.tensor1d([1, 2, 3]));
+    const reads = await Promise.allSettled([y.data(), y.data(), y.data()]);
+    expect(reads.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  });
+
+  it('a good program after a bad one works, on old and new tensors', async () => {
+    const x = tf.tensor1d([1, 2, 3]);
+    const old = run(good(), x);
+    expect([...(await old.data())]).toEqual([2, 4, 6]);
+    await expect(run(broken(), x).data()).rejects.toThrow(DeviceError);
+    expect([...(await old.data())]).toEqual([2, 4, 6]);
+    expect([...(await run(good(), x).data())]).toEqual([2, 4, 6]);
+    expect([...(await run(good(), old).data())]).toEqual([4, 8, 12]);
+  });
+
+  it('a pipeline over the limits of the device rejects the read', async () => {
+    const large = new MapProgram([3], 'x[index] * 3.0', [65536, 1, 1]);
+    const y = run(large, tf.tensor1d([1, 2, 3]));
+    await expect(y.data()).rejects.toThrow(/^webgpu: MapProgram: .*workgroup/is);
+  });
+
+  it('an error outside of any program rejects the next read', async () => {
+    guarded().device.createBuffer({ size: 16, usage: 0 });
+    const y = run(good(), tf.tensor1d([1, 2, 3]));
+    await expect(y.data()).rejects.toThrow(DeviceError);
+    expect([...(await run(good(), tf.tensor1d([1, 2, 3])).data())]).toEqual([2, 4, 6]);
+  });
+
+  it('a tensor over the binding limit throws before anything is allocated', () => {
+    const { device } = guarded();
+    const elements = device.limits.maxStorageBufferBindingSize / 4 + 1;
+    const bytes = guarded().memory().numBytesAllocatedInGPU;
+    const call = (): tf.Tensor => tf.fill([elements], 1);
+    expect(call).toThrow(UnsupportedError);
+    expect(call).toThrow(`its output of shape [${elements}] must fit the`);
+    expect(call).toThrow('Process fewer rows at a time.');
+    expect(guarded().memory().numBytesAllocatedInGPU).toBe(bytes);
+  });
+
+  it('a synchronous read says what to do instead', () => {
+    const y = run(good(), tf.tensor1d([1, 2, 3]));
+    expect(() => y.dataSync()).toThrow(UnsupportedError);
+    expect(() => y.dataSync()).toThrow('Use await tensor.data().');
+    // Values that are not on the GPU can be read either way.
+    expect([...tf.tensor1d([5]).dataSync()]).toEqual([5]);
+  });
+
+  it('switching away and back keeps the device and its tensors', async () => {
+    const before = guarded();
+    const y = run(good(), tf.tensor1d([1, 2, 3]));
+    await startBackend({ prefer: 'cpu' });
+    await startBackend({ prefer: 'webgpu' });
+    expect(guarded()).toBe(before);
+    expect([...(await y.data())]).toEqual([2, 4, 6]);
+  });
+
+  it('the device has the limits and features of its adapter', async () => {
+    const { features } = await startBackend({ prefer: 'webgpu' });
+    const { device } = guarded();
+    expect([...features].every((name) => device.features.has(name))).toBe(true);
+    const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+    for (const limit of ['maxBufferSize', 'maxComputeInvocationsPerWorkgroup'] as const) {
+      expect(device.limits[limit]).toBe(adapter?.limits[limit]);
+    }
+  });
+
+  it('a lost device rejects reads until the backend is started again', async () => {
+    const lost = guarded();
+    const y = run(good(), tf.tensor1d([1, 2, 3]));
+    lost.device.destroy();
+    await expect(y.data()).rejects.toThrow(/the GPU device was lost/);
+    await startBackend({ prefer: 'webgpu' });
+    expect(guarded()).not.toBe(lost);
+    expect([...(await run(good(), tf.tensor1d([1, 2, 3])).data())]).toEqual([2, 4, 6]);
+  });
+});
