@@ -19,7 +19,8 @@ module.exports = {
       name: 'declared-packages-only',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+      // An optional peer is reported as npm-no-pkg besides npm-peer.
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer'] },
     },
     {
       name: 'base-imports-nothing-above',

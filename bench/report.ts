@@ -55,7 +55,7 @@ export function renderReport({ header, rows }: BenchReport): string {
     'than ours, below 1 is faster. Results were checked against each other before anything was timed.',
     '',
     `- date ${header.date}, commit ${header.commit}`,
-    `- ${header.device}, ${header.cores} cores, Node ${header.node}, tfjs ${header.versions.tfjs ?? ''}`,
+    `- ${header.device}, ${header.cores} cores, Node ${header.node}, tfjs ${header.versions.tfjs}`,
     ...Object.entries(header.backends).map(([name, detail]) => `- ${name}: ${detail}`),
     '',
   ];

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { opFiles } from './lib/opTemplates.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const name = process.argv[2];
+const name: string | undefined = process.argv.at(2);
 
 if (name === undefined || !/^[a-z][A-Za-z0-9]*$/.test(name)) {
   console.error(

@@ -112,11 +112,16 @@ describe('npy', () => {
   });
 
   it('error: a gzipped file cut short, or gzip of a cut file', async () => {
-    const whole = encodeNpy(Float32Array.from({ length: 500 }, Math.sqrt), [100, 5]);
+    const whole = encodeNpy(
+      Float32Array.from({ length: 500 }, (_, i) => Math.sqrt(i)),
+      [100, 5],
+    );
     const half = await files.put('half.npy.gz', gzipSync(whole).subarray(0, 700));
     expect(await failureOf(loadDataset(half))).toMatch(
       /^DataError: gzip: .*half\.npy\.gz must be a complete gzip file, got unexpected end of file/,
     );
+    const tail = await files.put('tail.npy.gz', gzipSync(whole).subarray(0, -3));
+    expect(await failureOf(loadDataset(tail))).toContain('must be a complete gzip file');
     const inner = await files.put('inner.npy.gz', gzipSync(whole.subarray(0, 1000)));
     expect(await failureOf(loadDataset(inner))).toMatch(/inner\.npy\.gz must .*\(truncated\)/);
     const fake = await files.put('fake.npy.gz', whole);

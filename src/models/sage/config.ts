@@ -40,7 +40,7 @@ const widths = z.array(integer(1, COUNT, 'a list of integers'), {
 const lossWeights = z.strictObject(
   {
     task: real(0, Infinity).default(1),
-    reconstruction: real(0, Infinity).default(1),
+    reconstruction: real(0, Infinity).default(3),
     center: real(0, Infinity).default(0),
   },
   { error: 'be an object of weights' },
@@ -59,7 +59,7 @@ const schema = z.strictObject({
   version: z.literal(1, { error: 'be 1' }).default(1),
   task: choice('auto', 'classification', 'regression').default('auto'),
   architecture: choice('mlp', 'conv').default('mlp'),
-  hidden: widths.default([512, 256]),
+  hidden: widths.default([384, 128]),
   convWidth: integer(1, COUNT).default(16),
   latentDim: integer(1, COUNT).default(32),
   headHidden: widths.default([20]),
@@ -68,9 +68,11 @@ const schema = z.strictObject({
   standardize: z
     .union([z.boolean(), z.literal('auto')], { error: "be true, false or 'auto'" })
     .default('auto'),
-  epochs: integer(1, COUNT).default(10),
-  batchSize: integer(1, COUNT).default(128),
-  learningRate: positive().default(1e-3),
+  epochs: z
+    .union([z.literal('auto'), integer(1, COUNT)], { error: "be 'auto' or an integer >= 1" })
+    .default('auto'),
+  batchSize: integer(1, COUNT).default(256),
+  learningRate: positive().default(2e-3),
   learningRateDecay: choice('none', 'linear', 'cosine').default('cosine'),
   lossWeights: lossWeights.prefault({}),
   training: choice('joint', 'two-stage').default('joint'),
@@ -92,16 +94,17 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
  * Every hyper-parameter of a {@link Sage}, plain JSON. Defaults and meaning:
  *
  * - `task` ('auto'): 'classification' or 'regression'; 'auto' takes it from the targets.
- * - `architecture` ('mlp'): 'mlp' of `hidden` ([512, 256]) units, mirrored in the decoder; 'conv' is
+ * - `architecture` ('mlp'): 'mlp' of `hidden` ([384, 128]) units, mirrored in the decoder; 'conv' is
  *   three 3x3 convolutions of stride 2 with `convWidth` (16), twice and twice as many channels and
  *   their mirror, for rows of shape [height, width, channels].
  * - `latentDim` (32); `headHidden` ([20]) units between latents and output; `activation` ('leakyRelu',
  *   slope 0.01); `dropout` (0) after each hidden layer.
  * - `standardize` ('auto'): rows to mean 0 and standard deviation 1 per feature; 'auto' does so when
  *   rows are vectors (rank 1) and not when they are images.
- * - `epochs` (10; per stage), `batchSize` (128), `learningRate` (1e-3) of Adam, `learningRateDecay`
- *   ('cosine') to 0 over a stage.
- * - `lossWeights` (task 1, reconstruction 1, center 0; the paper uses .1 where it uses a centre loss).
+ * - `epochs` ('auto'; per stage): 'auto' makes at least {@link AUTO_STEPS} steps, in 5 to 200 epochs;
+ *   `batchSize` (256), `learningRate` (2e-3) of Adam, `learningRateDecay` ('cosine') to 0 over a stage.
+ * - `lossWeights` (task 1, reconstruction 3, center 0): the paper has 1, 1 and, where it uses a centre
+ *   loss, .1.
  * - `training` ('joint'): 'two-stage' trains encoder and head first (task + centre), then everything
  *   (task + reconstruction) with the rates `stageTwoRates` (encoder 1/3, head 1/6, decoder 1) times
  *   `learningRate`: the authors' 1e-4, 5e-5, 3e-4 for a rate of 3e-4.
@@ -118,6 +121,17 @@ export type SageConfig = DeepReadonly<z.output<typeof schema>>;
 
 /** A {@link SageConfig} of which any part may be left out. */
 export type SageConfigInput = DeepReadonly<z.input<typeof schema>>;
+
+/** Steps of a stage that epochs 'auto' asks for, and the epochs that it stays within. */
+export const AUTO_STEPS = 1000;
+const [FEWEST_EPOCHS, MOST_EPOCHS] = [5, 200];
+
+/** Epochs of a stage for a number of training rows. */
+export function epochsFor({ epochs, batchSize }: SageConfig, rows: number): number {
+  if (epochs !== 'auto') return epochs;
+  const wanted = Math.ceil(AUTO_STEPS / Math.ceil(rows / batchSize));
+  return Math.min(MOST_EPOCHS, Math.max(FEWEST_EPOCHS, wanted));
+}
 
 /** Keys of the config, in order. */
 const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {

@@ -6,6 +6,7 @@ import type { Rng } from '../../util/rng.js';
 import type { Rows, Targets } from '../../util/rows.js';
 import { runLayers } from '../layers/layer.js';
 import { parametersOf } from '../layers/parameters.js';
+import { epochsFor } from './config.js';
 import type { SageConfig } from './config.js';
 import { rowsToTensor } from './forward.js';
 import { movedCenters, sageLoss } from './losses.js';
@@ -61,7 +62,8 @@ function planStages(
   data: SageTrainingData,
   centers: Centers | undefined,
 ): TrainStage[] {
-  const { epochs, learningRate, learningRateDecay: decay, lossWeights } = config;
+  const { learningRate, learningRateDecay: decay, lossWeights } = config;
+  const epochs = epochsFor(config, data.rows.length);
   const build = (name: string, weights: LossWeights, groups: TrainStage['groups']): TrainStage => ({
     name,
     epochs,

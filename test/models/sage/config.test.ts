@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/errors.js';
+import { epochsFor } from '../../../src/models/sage/config.js';
 import { parseSageConfig, Sage } from '../../../src/models/index.js';
 
 describe('parseSageConfig', () => {
@@ -9,6 +10,7 @@ describe('parseSageConfig', () => {
       version: 1,
       task: 'auto',
       architecture: 'mlp',
+      epochs: 'auto',
       k: 25,
       metric: 'manhattan',
       compat: false,
@@ -26,10 +28,19 @@ describe('parseSageConfig', () => {
     expect(new Sage(config).config).toEqual(config);
   });
 
+  it("epochs 'auto' gives about 1,000 steps, in 5 to 200 epochs", () => {
+    const epochs = (rows: number, config = {}): number => epochsFor(parseSageConfig(config), rows);
+    expect(epochs(54_000)).toBe(5);
+    expect(epochs(1_000_000)).toBe(5);
+    expect(epochs(3_000)).toBe(84);
+    expect(epochs(100)).toBe(200);
+    expect(epochs(100, { epochs: 3 })).toBe(3);
+  });
+
   it.each([
     [{ k: 0 }, 'Sage: config.k must be an integer >= 1, got 0.'],
     [{ k: 2.5 }, 'Sage: config.k must be an integer >= 1, got 2.5.'],
-    [{ epochs: '3' }, 'Sage: config.epochs must be an integer >= 1, got "3".'],
+    [{ epochs: '3' }, 'Sage: config.epochs must be \'auto\' or an integer >= 1, got "3".'],
     [{ metric: 'chebyshev' }, 'config.metric must be one of euclidean, sqeuclidean, manhattan'],
     [{ metric: 'chebyshev' }, 'got "chebyshev"'],
     [{ learningRate: 0 }, 'config.learningRate must be a finite number > 0, got 0.'],

@@ -1,0 +1,33 @@
+import type { Sage, TrainProgress } from '../models/index.js';
+import type { CommandContext } from './context.js';
+import type { HistoryRow } from './report/data.js';
+import type { Labelled } from './steps.js';
+
+/** Fit with a progress bar; returns the history of the run, one row per epoch. */
+export async function fitForCommand(
+  model: Sage,
+  fit: Labelled,
+  calibration: Labelled,
+  { terminal, signal }: CommandContext,
+): Promise<HistoryRow[]> {
+  const history: HistoryRow[] = [];
+  const step = terminal.step('train', 'steps');
+  const onProgress = ({ epoch, epochs, stage, loss, parts, ...at }: TrainProgress): void => {
+    // The last report of an epoch covers all its steps and replaces the earlier ones.
+    history[epoch - 1] = { epoch, stage, loss, ...lossColumns(parts) };
+    step.update(at.step, at.steps, `| epoch ${epoch}/${epochs}, loss ${loss.toPrecision(3)}`);
+  };
+  try {
+    await model.fit(fit.x, fit.targets, { calibration, signal, onProgress });
+    step.end(`${history.length} epochs of ${fit.x.count} rows`);
+    return history;
+  } catch (error) {
+    step.cancel();
+    throw error;
+  }
+}
+
+/** Parts of the loss as columns of the history: `task` becomes `taskLoss`. */
+function lossColumns(parts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(parts).map(([name, value]) => [`${name}Loss`, value]));
+}

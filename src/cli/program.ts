@@ -1,0 +1,229 @@
+import { Command, Option } from 'commander';
+import type { CommandContext } from './context.js';
+import { BACKENDS } from '../specs/capabilities.js';
+import type { DemoOptions } from './demo.js';
+import { EXIT, endingOf } from './exit.js';
+import { withInterrupt } from './interrupt.js';
+import type { ScoreOptions } from './score.js';
+import { collect, integerFrom } from './settings.js';
+import { Terminal } from './terminal.js';
+import type { Streams } from './terminal.js';
+import type { TrainOptions } from './train.js';
+import { packageVersion } from './version.js';
+
+interface GlobalOptions {
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+  readonly debug?: boolean;
+}
+
+const SPECS_HELP = `
+Data specs:
+  mnist, fashion-mnist, kmnist, cifar10 (each also with :test), abalone
+  file.npy, file.csv#target=Name, images-idx3-ubyte.gz#labels=labels-idx1-ubyte.gz, - (CSV on stdin);
+  further settings: #task=regression, #labels=file, #targets=file, #shape=28x28x1, #scale=255
+  Data sets are looked for in --data-dir, in the folder TFJS_LATENT_DATA, in a cache folder and in an
+  installed package, and then downloaded.
+`;
+
+const EXIT_HELP = `
+Exit codes: 0 ok, 1 a check failed, 2 wrong usage or bad input, 130 interrupted.
+`;
+
+/**
+ * Run the command line.
+ * @param args Arguments after the program's name.
+ * @param streams Where to read and print; the process itself fits.
+ * @returns The exit code; the caller ends the process.
+ */
+export async function runCli(args: readonly string[], streams: Streams): Promise<number> {
+  const program = buildProgram(streams);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    const { code, line } = endingOf(error);
+    const debug = program.opts<GlobalOptions>().debug === true;
+    if (debug && error instanceof Error) streams.stderr.write(`${error.stack ?? error.message}\n`);
+    else if (line !== undefined) streams.stderr.write(`error: ${line}\n`);
+    return code;
+  }
+}
+
+/** The commands with their options; a command's own module is loaded when it runs. */
+export function buildProgram(streams: Streams): Command {
+  const program = new Command('tfjs-latent')
+    .description('Latent-space engine on TensorFlow.js: train, score, see what runs here.')
+    .version(packageVersion())
+    .option('--quiet', 'print only results and errors')
+    .option('--json', 'print the result as one JSON object')
+    .option('--debug', 'print the stack of an error')
+    .addHelpText('after', EXIT_HELP);
+  setUp(program, streams);
+  addDemo(program, streams);
+  addTrain(program, streams);
+  addScore(program, streams);
+  addDoctor(program, streams);
+  return program;
+}
+
+/** Settings that every command shares: our streams, errors as exceptions, one line per error. */
+function setUp(command: Command, streams: Streams): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+      outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`),
+    });
+}
+
+function add(program: Command, streams: Streams, name: string, description: string): Command {
+  const command = program.command(name).description(description);
+  setUp(command, streams);
+  return command;
+}
+
+/** Wrap a command's function as a commander action, which gets positional arguments, then options. */
+function action(
+  streams: Streams,
+  run: (positional: readonly string[], options: object, context: CommandContext) => Promise<void>,
+): (...args: unknown[]) => Promise<void> {
+  return async (...args) => {
+    const command = args[args.length - 1] as Command;
+    const terminal = new Terminal(streams, command.optsWithGlobals<GlobalOptions>());
+    await withInterrupt(terminal, (signal) =>
+      run(command.args, command.opts(), { terminal, signal }),
+    );
+  };
+}
+
+function backendOption(): Option {
+  return new Option('--backend <name>', `${BACKENDS.join(', ')}; default: the best one here`);
+}
+
+function dataDirOption(): Option {
+  return new Option('--data-dir <dir>', 'folder with data sets');
+}
+
+function seedOption(): Option {
+  return new Option('--seed <n>', 'seed of everything random').argParser(integerFrom(0)).default(0);
+}
+
+function epochsOption(): Option {
+  return new Option('--epochs <n>', 'passes over the training data').argParser(integerFrom(1));
+}
+
+function addDemo(program: Command, streams: Streams): void {
+  add(program, streams, 'demo', 'train SAGE on MNIST, then score test digits and strange images')
+    .option('--ood <spec>', 'one more set to score; repeatable', collect)
+    .option('--out <dir>', 'run folder to write; an earlier demo there is replaced', 'runs/demo')
+    .addOption(epochsOption())
+    .addOption(seedOption())
+    .addOption(backendOption())
+    .addOption(dataDirOption())
+    .option('--train-rows <n>', 'use only the first n training digits', integerFrom(100))
+    .option('--score-rows <n>', 'score only the first n rows of each set', integerFrom(10))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tfjs-latent demo
+  tfjs-latent demo --ood kmnist:test --ood fashion-mnist:test --data-dir data
+  tfjs-latent demo --train-rows 5000 --score-rows 1000 --epochs 2     a quick look
+${SPECS_HELP}`,
+    )
+    .action(
+      action(streams, async (_, options, context) => {
+        const { demo } = await import('./demo.js');
+        await demo(options as DemoOptions, context);
+      }),
+    );
+}
+
+function addTrain(program: Command, streams: Streams): void {
+  add(program, streams, 'train', 'train a model and write a run folder')
+    .argument('<model>', 'sage')
+    .requiredOption('--data <spec>', 'training data with targets')
+    .requiredOption('--out <dir>', 'run folder to write')
+    .option('--config <file>', 'JSON file with settings of the model')
+    .option('--set <key=value>', 'one setting; the value is JSON or text; repeatable', collect)
+    .addOption(epochsOption())
+    .addOption(new Option('--seed <n>', 'seed of everything random').argParser(integerFrom(0)))
+    .addOption(backendOption())
+    .addOption(dataDirOption())
+    .option('--overwrite', 'replace a run folder that exists')
+    .addHelpText(
+      'after',
+      `
+--seed and --epochs win over --set, --set wins over --config.
+
+Examples:
+  tfjs-latent train sage --data mnist --out runs/mnist
+  tfjs-latent train sage --data abalone.csv#target=Rings --out runs/rings --set latentDim=4
+${SPECS_HELP}`,
+    )
+    .action(
+      action(streams, async ([model], options, context) => {
+        const { train } = await import('./train.js');
+        await train(model, options as TrainOptions, context);
+      }),
+    );
+}
+
+function addScore(program: Command, streams: Streams): void {
+  add(program, streams, 'score', 'score rows with a trained model, in constant memory')
+    .argument('<run>', 'run folder written by train or demo')
+    .requiredOption('--input <spec>', 'rows to score; "-" reads CSV from stdin')
+    .requiredOption('--output <file>', 'scores to write; "-" prints CSV')
+    .addOption(
+      new Option('--format <name>', 'default: by the name of --output, else csv').choices([
+        'csv',
+        'ndjson',
+        'npy',
+      ]),
+    )
+    .option('--block-rows <n>', 'rows read and scored at a time', integerFrom(1), 4096)
+    .addOption(backendOption())
+    .addOption(dataDirOption())
+    .addHelpText(
+      'after',
+      `
+Columns: row, score, distance, reconstruction, task, prediction. The scores lie in [0, 1] and
+high = like the training data; score is the ensemble (geometric mean) of the other three.
+prediction is the class, or the value in the unit of the targets.
+
+Examples:
+  tfjs-latent score runs/mnist --input mnist:test --output scores.csv
+  tfjs-latent score runs/rings --input - --output - < rows.csv
+${SPECS_HELP}`,
+    )
+    .action(
+      action(streams, async ([run], options, context) => {
+        const { score } = await import('./score.js');
+        await score(run, options as ScoreOptions, context);
+      }),
+    );
+}
+
+function addDoctor(program: Command, streams: Streams): void {
+  add(program, streams, 'doctor', 'what runs here, what does not, why, and what mends it')
+    .option('--require <names>', 'fail (exit code 1) unless these backends run, e.g. wasm,webgpu')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tfjs-latent doctor
+  tfjs-latent doctor --json
+  tfjs-latent doctor --require wasm,webgpu
+`,
+    )
+    .action(
+      action(streams, async (_, options, context) => {
+        const { doctor } = await import('./doctor.js');
+        await doctor(options, context);
+      }),
+    );
+}

@@ -1,0 +1,44 @@
+/** The scores whose ROC is drawn, with the colour of each. */
+export const SCORE_NAMES = ['ensemble', 'distance', 'reconstruction', 'task'] as const;
+export type ScoreName = (typeof SCORE_NAMES)[number];
+
+/** Values that order the rows of one set; high = like the training data. */
+export type ScoreValues = Readonly<Record<ScoreName, ArrayLike<number>>>;
+
+/** One scored set of a report. */
+export interface ReportSet {
+  readonly name: string;
+  readonly rows: number;
+  /** The ensemble score in [0, 1], for the histogram. */
+  readonly score: ArrayLike<number>;
+  readonly medianScore: number;
+  /** Ordering values for the ROC against the reference set. */
+  readonly order: ScoreValues;
+  /** Areas under those curves; absent for the reference set itself. */
+  readonly auroc?: Readonly<Record<ScoreName, number>>;
+}
+
+/** One epoch; every other numeric key is a curve. */
+export type HistoryRow = Readonly<Record<string, number | string>> & { readonly epoch: number };
+
+/** A latent position, already projected to two dimensions. */
+export interface LatentPoint {
+  readonly set: string;
+  readonly label?: number;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Everything on the page; plain data, so that it can be made without a model. */
+export interface ReportData {
+  readonly title: string;
+  /** Short facts in reading order: what was run, with what, how long. */
+  readonly facts: readonly { readonly label: string; readonly value: string }[];
+  /** The first set is the reference that the others are told apart from. */
+  readonly sets: readonly ReportSet[];
+  readonly history: readonly HistoryRow[];
+  readonly latent: readonly LatentPoint[];
+  readonly kept: readonly { readonly fraction: number; readonly value: number }[];
+  /** What `kept` measures: "accuracy" or "rmse". */
+  readonly keptLabel: string;
+}

@@ -1,0 +1,63 @@
+import { constants, existsSync } from 'node:fs';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { checkFolderTarget, withStagedFolder, writeArtifacts } from '../data/index.js';
+import type { Artifacts, Json } from '../util/artifacts.js';
+import type { HistoryRow, ReportData } from './report/data.js';
+
+/** Everything that a run leaves behind. */
+export interface RunFolder {
+  readonly artifacts: Artifacts;
+  /** How the run was made: seed, versions, backend, data. */
+  readonly run: { readonly [key: string]: Json };
+  readonly history: readonly HistoryRow[];
+  readonly metrics: { readonly [key: string]: Json };
+  readonly report: ReportData;
+}
+
+/**
+ * Find out before the work starts whether a run folder can be written there.
+ * @throws DataError when the name is taken, or the system's error when the place is not writable.
+ */
+export async function checkRunFolder(dir: string, overwrite: boolean): Promise<void> {
+  await checkFolderTarget(dir, { overwrite });
+  // The nearest folder that exists; the ones between are made when the run is written.
+  let parent = dirname(resolve(dir));
+  while (!existsSync(parent)) parent = dirname(parent);
+  await access(parent, constants.W_OK);
+}
+
+/** Write a run folder; it appears complete under its name or not at all. */
+export async function writeRunFolder(
+  dir: string,
+  folder: RunFolder,
+  overwrite: boolean,
+): Promise<void> {
+  // Drawing needs vega, which takes a while to load.
+  const { renderReport } = await import('./report/page.js');
+  const page = await renderReport(folder.report);
+  await withStagedFolder(
+    dir,
+    async (staged) => {
+      await writeArtifacts(staged, folder.artifacts);
+      await addRunFacts(join(staged, 'config.json'), folder.run);
+      await writeFile(join(staged, 'history.csv'), formatHistory(folder.history));
+      await writeFile(join(staged, 'metrics.json'), `${JSON.stringify(folder.metrics, null, 2)}\n`);
+      await writeFile(join(staged, 'report.html'), page);
+    },
+    { overwrite },
+  );
+}
+
+/** How the run was made stands beside the model's settings, not among them: a loader checks those. */
+async function addRunFacts(path: string, run: RunFolder['run']): Promise<void> {
+  const config = JSON.parse(await readFile(path, 'utf8')) as { [key: string]: Json };
+  await writeFile(path, `${JSON.stringify({ ...config, run }, null, 2)}\n`);
+}
+
+/** History as CSV; a value that an epoch lacks is an empty cell. */
+export function formatHistory(history: readonly HistoryRow[]): string {
+  const columns = [...new Set(history.flatMap((row) => Object.keys(row)))];
+  const lines = history.map((row) => columns.map((column) => row[column] ?? '').join(','));
+  return `${[columns.join(','), ...lines].join('\n')}\n`;
+}

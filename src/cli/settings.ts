@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { InvalidArgumentError } from 'commander';
+import { DataError, DomainError } from '../errors.js';
+import type { Json } from '../util/artifacts.js';
+
+/** Settings of a model, as a config file holds them. */
+export type Settings = Record<string, Json>;
+
+/** Commander parser of an integer that is at least `min`. */
+export function integerFrom(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^[+-]?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < min) {
+      throw new InvalidArgumentError(`It must be an integer >= ${min}.`);
+    }
+    return value;
+  };
+}
+
+/** Commander parser that collects the values of an option given several times. */
+export function collect(value: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** Read a config file: one JSON object. */
+export async function readSettings(path: string): Promise<Settings> {
+  const text = await readFile(path, 'utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new DataError({
+      op: '--config',
+      arg: path,
+      expected: 'be valid JSON',
+      got: error instanceof Error ? error.message : String(error),
+    });
+  }
+  if (!isObject(value)) {
+    throw new DataError({
+      op: '--config',
+      arg: path,
+      expected: 'hold one JSON object',
+      got: value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value,
+    });
+  }
+  return value;
+}
+
+/**
+ * Apply `key=value` pairs to settings. Keys are dotted paths; a value is JSON when it parses as JSON
+ * and a plain string otherwise, so `latentDim=8`, `metric=manhattan` and `hidden=[64,32]` all work.
+ * Whether a key exists is for the model's schema to say.
+ * @throws DomainError for a pair without "=", an empty key, or a path through a plain value.
+ */
+export function applySettings(settings: Settings, pairs: readonly string[]): Settings {
+  const out = structuredClone(settings);
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    const path = pair.slice(0, Math.max(at, 0)).trim().split('.');
+    if (at < 1 || path.some((part) => part === '' || part === '__proto__')) {
+      throw new DomainError({
+        op: 'train',
+        arg: '--set',
+        expected: 'be key=value with a dotted key',
+        got: JSON.stringify(pair),
+        fix: 'Example: --set latentDim=8',
+      });
+    }
+    setPath(out, path, parseValue(pair.slice(at + 1)), pair);
+  }
+  return out;
+}
+
+function setPath(target: Settings, path: readonly string[], value: Json, pair: string): void {
+  let node = target;
+  for (const part of path.slice(0, -1)) {
+    const next = (node[part] ??= {});
+    if (!isObject(next)) {
+      throw new DomainError({
+        op: 'train',
+        arg: '--set',
+        expected: `name a setting inside an object, but "${part}" is a plain value`,
+        got: JSON.stringify(pair),
+      });
+    }
+    node = next;
+  }
+  node[path[path.length - 1]] = value;
+}
+
+function parseValue(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: unknown): value is Settings {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,105 @@
+import { startBackend } from '../backends/index.js';
+import { loadDataset, splitRows } from '../data/index.js';
+import type { Sample } from '../data/index.js';
+import { DataError } from '../errors.js';
+import type { Json } from '../util/artifacts.js';
+import type { Dataset, Rows, Targets } from '../util/rows.js';
+import type { CommandContext } from './context.js';
+import { packageVersion } from './version.js';
+
+/** Rows with their targets. */
+export interface Labelled {
+  readonly x: Rows;
+  readonly targets: Targets;
+}
+
+/** Start the backend that the user asked for, or the best one, and say which it is. */
+export async function startForCommand(
+  prefer: string | undefined,
+  { terminal }: CommandContext,
+): Promise<string> {
+  const { backend, device, adapter } = await startBackend(prefer === undefined ? {} : { prefer });
+  const where = [device, adapter].filter((part) => part !== undefined && part !== '').join(', ');
+  terminal.say(`backend: ${backend}${where === '' ? '' : ` (${where})`}`);
+  return backend;
+}
+
+/** Load a data set and say what it is. */
+export async function loadForCommand(
+  spec: string,
+  options: { readonly dataDir?: string | undefined; readonly limit?: number | undefined },
+  { terminal, signal }: CommandContext,
+): Promise<Dataset> {
+  const { dataDir, limit } = options;
+  const step = terminal.step(`load ${spec}`, 'rows');
+  try {
+    const dataset = await loadDataset(spec, {
+      signal,
+      ...(dataDir === undefined ? {} : { dataDir }),
+      ...(limit === undefined ? {} : { limit }),
+    });
+    step.end(`${dataset.x.count} rows of ${dataset.x.rowShape.join(' x ')} from ${dataset.source}`);
+    return dataset;
+  } catch (error) {
+    step.cancel();
+    throw error;
+  }
+}
+
+/** @throws DataError when the data set has no targets, which a supervised model needs. */
+export function requireTargets(op: string, spec: string, dataset: Dataset): Labelled {
+  if (dataset.y === undefined) {
+    throw new DataError({
+      op,
+      arg: spec,
+      expected: 'have targets',
+      got: 'rows only',
+      fix: 'Name them: file.csv#target=Name, file.npy#labels=labels.npy.',
+    });
+  }
+  return { x: dataset.x, targets: dataset.y };
+}
+
+/** Split rows at random into those to fit and those held out. */
+export function holdOut(
+  { x, targets }: Labelled,
+  fraction: number,
+  seed: number,
+): { readonly fit: Labelled; readonly held: Labelled } {
+  const { fit, held } = splitRows({ x, y: targets }, fraction, seed);
+  const labelled = (sample: Sample): Labelled => {
+    if (sample.y === undefined) throw new Error('splitRows lost the targets');
+    return { x: sample.x, targets: sample.y };
+  };
+  return { fit: labelled(fit), held: labelled(held) };
+}
+
+/** Facts about a run that its config.json keeps. */
+export function runFacts(facts: {
+  readonly seed: number;
+  readonly backend: string;
+  readonly data: readonly { readonly spec: string; readonly dataset: Dataset }[];
+}): { [key: string]: Json } {
+  return {
+    seed: facts.seed,
+    backend: facts.backend,
+    versions: { 'tfjs-latent': packageVersion(), node: process.versions.node },
+    data: facts.data.map(({ spec, dataset }) => ({
+      spec,
+      rows: dataset.x.count,
+      source: dataset.source,
+      checksum: checksum(dataset),
+    })),
+  };
+}
+
+/** FNV-1a over the bits of rows and targets: tells whether a run saw the same numbers. */
+function checksum({ x, y }: Dataset): string {
+  let hash = 0x811c9dc5;
+  const parts = y === undefined ? [x.data] : [x.data, y.values];
+  for (const part of parts) {
+    const words = new Uint32Array(part.buffer, part.byteOffset, part.length);
+    for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
+  }
+  return `fnv1a32:${(hash >>> 0).toString(16).padStart(8, '0')}`;
+}
