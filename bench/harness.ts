@@ -40,7 +40,7 @@ export interface Timing {
 }
 
 const MAX_RUNS = 15;
-const MIN_RUNS = 5;
+const MIN_RUNS = 3;
 const BUDGET_MS = 4000;
 
 export function median(values: readonly number[]): number {

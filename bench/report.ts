@@ -50,7 +50,7 @@ export function renderReport({ header, rows }: BenchReport): string {
   const lines = [
     '# Benchmarks',
     '',
-    'Written by `npm run bench -- --write`; do not edit. Median of the runs, minimum to maximum in',
+    'Written by `npm run bench -- --full --write`; do not edit. Median of the runs, minimum to maximum in',
     'brackets. `ratio` is the median of time / our time, pair by pair in the same run: above 1 is slower',
     'than ours, below 1 is faster. Results were checked against each other before anything was timed.',
     '',

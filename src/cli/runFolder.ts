@@ -1,7 +1,9 @@
 import { constants, existsSync } from 'node:fs';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { checkFolderTarget, withStagedFolder, writeArtifacts } from '../data/index.js';
+import { DataError, LatentError } from '../errors.js';
 import type { Artifacts, Json } from '../util/artifacts.js';
 import type { HistoryRow, ReportData } from './report/data.js';
 
@@ -25,9 +27,15 @@ export async function checkRunFolder(dir: string, overwrite: boolean): Promise<v
   let parent = dirname(resolve(dir));
   while (!existsSync(parent)) parent = dirname(parent);
   await access(parent, constants.W_OK);
+  // For root every place looks writable; only writing tells (read-only disks, special file systems).
+  await rmdir(await mkdtemp(join(parent, '.tfjs-latent-')));
 }
 
-/** Write a run folder; it appears complete under its name or not at all. */
+/**
+ * Write a run folder; it appears complete under its name or not at all. When it can't be written there
+ * (a full disk, say) it goes to the system's folder for temporary files, so that the work is not lost.
+ * @throws DataError naming the rule that failed, and where the run is kept.
+ */
 export async function writeRunFolder(
   dir: string,
   folder: RunFolder,
@@ -36,6 +44,35 @@ export async function writeRunFolder(
   // Drawing needs vega, which takes a while to load.
   const { renderReport } = await import('./report/page.js');
   const page = await renderReport(folder.report);
+  try {
+    await stageRun(dir, folder, page, overwrite);
+  } catch (error) {
+    const kept = await keepElsewhere(folder, page);
+    if (kept === undefined || !(error instanceof LatentError)) throw error;
+    const { op, arg, expected, got } = error;
+    const fix = `The finished run is kept in ${kept}.`;
+    throw new DataError({ op, arg, expected, got, fix }, { cause: error });
+  }
+}
+
+/** Where the run is kept after all; undefined when there is no room there either. */
+async function keepElsewhere(folder: RunFolder, page: string): Promise<string | undefined> {
+  try {
+    const kept = join(await mkdtemp(join(tmpdir(), 'tfjs-latent-')), 'run');
+    await stageRun(kept, folder, page, false);
+    return kept;
+  } catch {
+    // The first error is the one to report.
+    return undefined;
+  }
+}
+
+async function stageRun(
+  dir: string,
+  folder: RunFolder,
+  page: string,
+  overwrite: boolean,
+): Promise<void> {
   await withStagedFolder(
     dir,
     async (staged) => {
