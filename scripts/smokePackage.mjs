@@ -4,6 +4,7 @@
  * empty folder, and uses it there as a stranger would: imports, types, a browser bundle, the command line.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -76,21 +77,20 @@ async function resolveTypes(app) {
     "export const wrong = new Sage({ latentDim: 'two' });",
   ];
   await writeFile(join(app, 'types.ts'), [...imports, uses, ...own, ''].join('\n'));
-  for (const resolution of ['NodeNext', 'Bundler']) {
-    const module = resolution === 'NodeNext' ? 'NodeNext' : 'ESNext';
-    const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'ES2022', '--types', ''];
-    await node(
-      [
-        join(ROOT, 'node_modules/typescript/bin/tsc'),
-        ...flags,
-        '--module',
-        module,
-        '--moduleResolution',
-        resolution,
-        'types.ts',
-      ],
-      app,
-    );
+  for (const moduleResolution of ['NodeNext', 'Bundler']) {
+    const module = moduleResolution === 'NodeNext' ? 'NodeNext' : 'ESNext';
+    const compilerOptions = {
+      noEmit: true,
+      strict: true,
+      skipLibCheck: true,
+      target: 'ES2022',
+      types: [],
+      module,
+      moduleResolution,
+    };
+    const config = { compilerOptions, files: ['types.ts'] };
+    await writeFile(join(app, 'tsconfig.json'), JSON.stringify(config));
+    await node([join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], app);
   }
   return 'NodeNext and Bundler';
 }
@@ -143,12 +143,14 @@ async function useCommandLine(app) {
   const one = await readFile(join(app, 'one.csv'), 'utf8');
   assert(one === (await readFile(join(app, 'two.csv'), 'utf8')), 'two scorings of one run differ');
   assert(one.trim().split('\n').length === 401, 'score did not write one line per row');
-  const bad = await cli('score', 'run', '--input', 'missing.csv', '--output', 'three.csv').then(
+  const missing = ['--input', 'missing.csv', '--output', 'three.csv'];
+  const bad = await cli('--quiet', 'score', 'run', ...missing).then(
     () => undefined,
     (error) => error,
   );
   assert(bad?.code === 2, `a missing input ended with exit code ${bad?.code ?? 0}`);
   assert(bad.stderr.trim().split('\n').length === 1, `a missing input printed: ${bad.stderr}`);
+  assert(!existsSync(join(app, 'three.csv')), 'a failed scoring left its output');
   return '--version, doctor, train, score';
 }
 
