@@ -29,6 +29,10 @@ const SYSTEM_RULES: Readonly<Record<string, string>> = {
   EMFILE: 'be opened within the limit of open files',
 };
 
+/** What is kept of a command that was interrupted. */
+const NOTHING_WRITTEN =
+  'interrupted; no file was written, as files and run folders appear only when they are complete';
+
 /** Translate whatever a command threw into an exit code and one line. */
 export function endingOf(error: unknown): Ending {
   if (error instanceof CommanderError) {
@@ -36,7 +40,7 @@ export function endingOf(error: unknown): Ending {
     const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version';
     return { code: asked ? EXIT.ok : EXIT.badInput };
   }
-  if (isAbort(error)) return { code: EXIT.interrupted };
+  if (isAbort(error)) return { code: EXIT.interrupted, line: NOTHING_WRITTEN };
   if (error instanceof CheckFailed) return { code: EXIT.failed, line: oneLine(error.message) };
   if (error instanceof LatentError) return { code: EXIT.badInput, line: oneLine(error.message) };
   if (!(error instanceof Error)) return { code: EXIT.failed, line: oneLine(String(error)) };

@@ -1,7 +1,15 @@
-import { columnsToRows, createRowWriter, rowFormatOf, streamDataset } from '../data/index.js';
-import { loadArtifacts } from '../data/index.js';
+import {
+  columnsToRows,
+  createRowWriter,
+  loadArtifacts,
+  rowFormatOf,
+  streamDataset,
+} from '../data/index.js';
 import type { RowFormat, RowWriter } from '../data/index.js';
-import type { Sage } from '../models/index.js';
+import { DomainError, ShapeError } from '../errors.js';
+import type { Sage, SageScores } from '../models/index.js';
+import { rowSize } from '../util/rows.js';
+import type { Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { findModel } from './models.js';
 import { startForCommand } from './steps.js';
@@ -76,7 +84,7 @@ async function scoreBlocks(
     for await (const { x, y } of blocks) {
       // The authors' regression score compares with the true targets; no other score needs them.
       const targets = model.config.compat ? y : undefined;
-      const scores = await model.score(x, { signal, targets });
+      const scores = await scoreBlock(model, { x, targets, input, firstRow: writer.rows }, signal);
       const row = Float64Array.from({ length: x.count }, (_, i) => writer.rows + i);
       const { distance, reconstruction, task, prediction } = scores;
       await writer.write(
@@ -89,5 +97,40 @@ async function scoreBlocks(
   } catch (error) {
     step.cancel();
     throw error;
+  }
+}
+
+interface Block {
+  readonly x: Rows;
+  readonly targets: Targets | undefined;
+  readonly input: string;
+  /** Number of the block's first row in the input. */
+  readonly firstRow: number;
+}
+
+/** Score a block; errors name the input and its own row numbers, which the model does not know. */
+async function scoreBlock(
+  model: Sage,
+  { x, targets, input, firstRow }: Block,
+  signal: AbortSignal,
+): Promise<SageScores> {
+  const bad = x.data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    const size = rowSize(x);
+    const [row, feature] = [firstRow + Math.floor(bad / size), bad % size];
+    throw new DomainError({
+      op: 'score',
+      arg: input,
+      expected: 'be finite',
+      got: `${x.data[bad]} at row ${row}, feature ${feature}`,
+      fix: 'Remove or impute such rows first.',
+    });
+  }
+  try {
+    return await model.score(x, { signal, targets });
+  } catch (error) {
+    if (!(error instanceof ShapeError) || error.arg !== 'x') throw error;
+    const { expected, got } = error;
+    throw new ShapeError({ op: 'score', arg: input, expected, got }, { cause: error });
   }
 }

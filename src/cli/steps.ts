@@ -1,8 +1,10 @@
+import * as tf from '@tensorflow/tfjs';
 import { startBackend } from '../backends/index.js';
 import { loadDataset, splitRows } from '../data/index.js';
 import type { Sample } from '../data/index.js';
-import { DataError } from '../errors.js';
+import { DataError, DomainError } from '../errors.js';
 import type { Json } from '../util/artifacts.js';
+import { checkRows } from '../util/rows.js';
 import type { Dataset, Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { packageVersion } from './version.js';
@@ -38,6 +40,8 @@ export async function loadForCommand(
       ...(dataDir === undefined ? {} : { dataDir }),
       ...(limit === undefined ? {} : { limit }),
     });
+    // Checked here, where the name of the file and its own row numbers are known.
+    checkRows('load', spec, dataset.x);
     step.end(`${dataset.x.count} rows of ${dataset.x.rowShape.join(' x ')} from ${dataset.source}`);
     return dataset;
   } catch (error) {
@@ -46,7 +50,10 @@ export async function loadForCommand(
   }
 }
 
-/** @throws DataError when the data set has no targets, which a supervised model needs. */
+/**
+ * The rows and targets that a supervised model needs.
+ * @throws DataError when there are no targets. @throws DomainError when one is not finite.
+ */
 export function requireTargets(op: string, spec: string, dataset: Dataset): Labelled {
   if (dataset.y === undefined) {
     throw new DataError({
@@ -55,6 +62,16 @@ export function requireTargets(op: string, spec: string, dataset: Dataset): Labe
       expected: 'have targets',
       got: 'rows only',
       fix: 'Name them: file.csv#target=Name, file.npy#labels=labels.npy.',
+    });
+  }
+  const bad = dataset.y.values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new DomainError({
+      op,
+      arg: spec,
+      expected: 'have finite targets',
+      got: `${dataset.y.values[bad]} at row ${bad}`,
+      fix: 'Remove such rows first.',
     });
   }
   return { x: dataset.x, targets: dataset.y };
@@ -83,7 +100,11 @@ export function runFacts(facts: {
   return {
     seed: facts.seed,
     backend: facts.backend,
-    versions: { 'tfjs-latent': packageVersion(), node: process.versions.node },
+    versions: {
+      'tfjs-latent': packageVersion(),
+      '@tensorflow/tfjs': tf.version.tfjs,
+      node: process.versions.node,
+    },
     data: facts.data.map(({ spec, dataset }) => ({
       spec,
       rows: dataset.x.count,
