@@ -118,7 +118,11 @@ async function scoreAll(
     const total = plans.length * test.x.count;
     for (const { name, make } of plans) {
       const rows = make();
-      const scores = await model.score(rows, { signal });
+      const scores = await model.score(rows, {
+        signal,
+        onProgress: ({ done }) =>
+          step.update(scored.length * test.x.count + Math.min(done, test.x.count), total, name),
+      });
       scored.push({ name, scores });
       const isReference = latents.length === 0;
       const sample = sliceRows(rows, 0, LATENT_POINTS[isReference ? 'reference' : 'other']);
@@ -127,7 +131,6 @@ async function scoreAll(
         latents: await model.encode(sample),
         ...(isReference ? { labels: test.targets.values } : {}),
       });
-      step.update(scored.length * test.x.count, total, name);
     }
     const rows = scored.reduce((sum, { scores }) => sum + scores.score.length, 0);
     step.end(`${rows} rows in ${scored.length} sets`);

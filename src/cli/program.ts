@@ -109,7 +109,7 @@ function dataDirOption(): Option {
 }
 
 function seedOption(): Option {
-  return new Option('--seed <n>', 'seed of everything random').argParser(integerFrom(0)).default(1);
+  return new Option('--seed <n>', 'seed of everything random').argParser(integerFrom(0)).default(0);
 }
 
 function epochsOption(): Option {
