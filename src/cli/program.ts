@@ -191,8 +191,8 @@ function addScore(program: Command, streams: Streams): void {
     .addHelpText(
       'after',
       `
-Columns: row, score, distance, reconstruction, task, prediction. The scores lie in [0, 1] and
-high = like the training data; score is the ensemble (geometric mean) of the other three.
+Columns: row (not in npy), score, distance, reconstruction, task, prediction. The scores lie in
+[0, 1] and high = like the training data; score is the ensemble (geometric mean) of the other three.
 prediction is the class, or the value in the unit of the targets.
 
 Examples:

@@ -24,14 +24,7 @@ export interface ScoreOptions {
 }
 
 /** Columns of the output; all scores are high for rows like the training data. */
-export const SCORE_COLUMNS = [
-  'row',
-  'score',
-  'distance',
-  'reconstruction',
-  'task',
-  'prediction',
-] as const;
+export const SCORE_COLUMNS = ['score', 'distance', 'reconstruction', 'task', 'prediction'] as const;
 
 /** `score <run>`: read, score and write block by block, in constant memory. */
 export async function score(
@@ -49,6 +42,7 @@ export async function score(
   try {
     const writer = await createRowWriter(output, format, {
       columns: SCORE_COLUMNS,
+      counter: 'row',
       stdout: terminal.streams.stdout,
     });
     try {
@@ -85,11 +79,8 @@ async function scoreBlocks(
       // The authors' regression score compares with the true targets; no other score needs them.
       const targets = model.config.compat ? y : undefined;
       const scores = await scoreBlock(model, { x, targets, input, firstRow: writer.rows }, signal);
-      const row = Float64Array.from({ length: x.count }, (_, i) => writer.rows + i);
       const { distance, reconstruction, task, prediction } = scores;
-      await writer.write(
-        columnsToRows([row, scores.score, distance, reconstruction, task, prediction]),
-      );
+      await writer.write(columnsToRows([scores.score, distance, reconstruction, task, prediction]));
       step.update(writer.rows, undefined);
       if (writer.isStopped) break;
     }

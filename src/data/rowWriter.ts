@@ -21,6 +21,11 @@ export type RowFormat = (typeof ROW_FORMATS)[number];
 export interface RowWriterOptions {
   /** Names of the columns of csv and ndjson. Default x0, x1, ... */
   readonly columns?: readonly string[];
+  /**
+   * Name of a first column with the number of the row, from 0. Written as an integer, so it is exact at
+   * any length; csv and ndjson only, as a row of an npy file has its number by its place.
+   */
+  readonly counter?: string;
   /** What `-` writes to. Default process.stdout. */
   readonly stdout?: Writable & { readonly isTTY?: boolean };
 }
@@ -68,6 +73,7 @@ export class RowWriter {
     private readonly sink: RowSink,
     private readonly format: RowFormat,
     columns: readonly string[] | undefined,
+    private readonly counter: string | undefined,
   ) {
     this.columns = columns;
   }
@@ -96,9 +102,10 @@ export class RowWriter {
       await this.sink.append(littleEndianBytes(rows.data));
     } else {
       const columns = this.columns ?? [];
-      const isHeaded = isFirst && this.format === 'csv';
-      const header = isHeaded ? `${columns.map(quoteCell).join(',')}\n` : '';
-      const body = this.format === 'csv' ? csvLines(rows) : ndjsonLines(rows, columns);
+      const header = isFirst && this.format === 'csv' ? this.csvHeader(columns) : '';
+      const numbering = this.counter === undefined ? undefined : this.numberingFrom(this.count);
+      const lines = this.format === 'csv' ? csvLines(rows) : ndjsonLines(rows, columns);
+      const body = numbering === undefined ? lines.join('') : lines.map(numbering).join('');
       await this.sink.append(header + body);
     }
     this.count += rows.count;
@@ -135,8 +142,20 @@ export class RowWriter {
       }
       await this.sink.patch(formatNpyHeader('float32', [this.count, ...this.rowShape]), 0);
     } else if (this.format === 'csv' && this.rowShape === undefined && this.columns !== undefined) {
-      await this.sink.append(`${this.columns.map(quoteCell).join(',')}\n`);
+      await this.sink.append(this.csvHeader(this.columns));
     }
+  }
+
+  private csvHeader(columns: readonly string[]): string {
+    const all = this.counter === undefined ? columns : [this.counter, ...columns];
+    return `${all.map(quoteCell).join(',')}\n`;
+  }
+
+  /** Puts the number of the row, `first` for the first line, in front of a line's own cells. */
+  private numberingFrom(first: number): (line: string, i: number) => string {
+    if (this.format === 'csv') return (line, i) => `${first + i},${line}`;
+    const key = JSON.stringify(this.counter);
+    return (line, i) => `{${key}:${first + i},${line.slice(1)}`;
   }
 
   private checkOpen(): void {
@@ -170,27 +189,24 @@ function quoteCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-function csvLines(rows: Rows): string {
+function csvLines(rows: Rows): string[] {
   const width = rowSize(rows);
-  let out = '';
-  for (let i = 0; i < rows.data.length; i++) {
-    out += formatFloat32(rows.data[i]) + ((i + 1) % width === 0 ? '\n' : ',');
-  }
-  return out;
+  return Array.from({ length: rows.count }, (_, row) => {
+    const cells = Array.from(rows.data.subarray(row * width, (row + 1) * width), formatFloat32);
+    return `${cells.join(',')}\n`;
+  });
 }
 
 /** JSON has no NaN and no infinities: they are written as null. */
-function ndjsonLines(rows: Rows, columns: readonly string[]): string {
+function ndjsonLines(rows: Rows, columns: readonly string[]): string[] {
   const keys = columns.map((column) => `${JSON.stringify(column)}:`);
-  let out = '';
-  for (let row = 0; row < rows.count; row++) {
+  return Array.from({ length: rows.count }, (_, row) => {
     const cells = keys.map((key, c) => {
       const value = rows.data[row * keys.length + c];
       return key + (Number.isFinite(value) ? formatFloat32(value) : 'null');
     });
-    out += `{${cells.join(',')}}\n`;
-  }
-  return out;
+    return `{${cells.join(',')}}\n`;
+  });
 }
 
 /**
@@ -204,7 +220,7 @@ function ndjsonLines(rows: Rows, columns: readonly string[]): string {
  *
  * @param target A path; the file appears there when the writer is closed. `-` is standard output.
  * @param format csv, ndjson or npy.
- * @param options Names of the columns.
+ * @param options Names of the columns, and of one that counts rows.
  * @returns The writer; call `close`, or `abort` after a failure.
  * @throws DataError when the file cannot be written, or npy would go to a terminal.
  * @throws DomainError for an unknown format.
@@ -224,7 +240,8 @@ export async function createRowWriter(
     const expected = `be one of ${ROW_FORMATS.join(', ')}`;
     throw new DomainError({ op: OP, arg: 'format', expected, got: `'${format as string}'` });
   }
-  return new RowWriter(await openSink(target, format, options.stdout), format, options.columns);
+  const sink = await openSink(target, format, options.stdout);
+  return new RowWriter(sink, format, options.columns, options.counter);
 }
 
 async function openSink(

@@ -63,6 +63,20 @@ describe('formatFloat32', () => {
 });
 
 describe('createRowWriter', () => {
+  it('golden: a counter numbers rows through all blocks, as integers and not in npy', async () => {
+    const write = async (format: RowFormat): Promise<string> => {
+      const path = files.path(`counted.${format}`);
+      const writer = await createRowWriter(path, format, { columns: ['a'], counter: 'row' });
+      await writer.write(rowsOf(1, 0.5, 2));
+      await writer.write(rowsOf(1, NaN));
+      await writer.close();
+      return readFile(path, 'latin1');
+    };
+    expect(await write('csv')).toBe('row,a\n0,0.5\n1,2\n2,NaN\n');
+    expect(await write('ndjson')).toBe('{"row":0,"a":0.5}\n{"row":1,"a":2}\n{"row":2,"a":null}\n');
+    expect(await write('npy')).toContain("'shape': (3, 1)");
+  });
+
   it('golden: csv and ndjson, in blocks, with names that need quotes, and NaN', async () => {
     const columns = ['a', 'b,"c"'];
     const write = async (format: RowFormat): Promise<string> => {
