@@ -162,7 +162,7 @@ function addTrain(program: Command, streams: Streams): void {
 
 Examples:
   tfjs-latent train sage --data mnist --out runs/mnist
-  tfjs-latent train sage --data abalone.csv#target=Rings --out runs/rings --set latentDim=4
+  tfjs-latent train sage --data rings.csv#target=Rings --out runs/rings --set task=regression
 ${SPECS_HELP}`,
     )
     .action(

@@ -29,16 +29,22 @@ export async function startForCommand(
 /** Load a data set and say what it is. */
 export async function loadForCommand(
   spec: string,
-  options: { readonly dataDir?: string | undefined; readonly limit?: number | undefined },
+  options: {
+    readonly dataDir?: string | undefined;
+    readonly limit?: number | undefined;
+    /** What the model learns: says how a file's integers are meant. 'auto' leaves it to the loader. */
+    readonly task?: 'auto' | 'classification' | 'regression' | undefined;
+  },
   { terminal, signal }: CommandContext,
 ): Promise<Dataset> {
-  const { dataDir, limit } = options;
+  const { dataDir, limit, task = 'auto' } = options;
   const step = terminal.step(`load ${spec}`, 'rows');
   try {
     const dataset = await loadDataset(spec, {
       signal,
       ...(dataDir === undefined ? {} : { dataDir }),
       ...(limit === undefined ? {} : { limit }),
+      ...(task === 'auto' ? {} : { task }),
     });
     // Checked here, where the name of the file and its own row numbers are known.
     checkRows('load', spec, dataset.x);

@@ -41,7 +41,7 @@ export async function train(
   const backend = await startForCommand(options.backend, context);
   try {
     const { data: spec, dataDir } = options;
-    const dataset = await loadForCommand(spec, { dataDir }, context);
+    const dataset = await loadForCommand(spec, { dataDir, task: model.config.task }, context);
     const labelled = requireTargets('train', spec, dataset);
     const { seed, calibrationFraction } = model.config;
     const { fit, held } = holdOut(labelled, calibrationFraction, seed);

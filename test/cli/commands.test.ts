@@ -87,6 +87,14 @@ describe('train', () => {
     expect(JSON.parse(stdout)).toHaveProperty('testAccuracy');
   });
 
+  it('reads integer targets as numbers when the model is a regression', async () => {
+    const data = `${at('toy.csv')}#target=label`;
+    const args = ['--json', 'train', 'sage', '--data', data, '--out', at('real'), ...TRAIN];
+    const { code, stdout } = await cli([...args, '--set', 'task=regression']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toHaveProperty('testRmse');
+  });
+
   it.each([
     [
       ['train', 'nope', '--data', 'x', '--out', 'y'],
