@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { median } from '../src/metrics/summary.js';
 
 /** One way to do the work of a case. `run` must wait until its result is really there. */
 export interface Subject {
@@ -42,12 +43,6 @@ export interface Timing {
 const MAX_RUNS = 15;
 const MIN_RUNS = 3;
 const BUDGET_MS = 4000;
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 /** Check, warm up, then time all subjects in turn (A B C A B C ...), so that drift hits all alike. */
 export async function runCase(benchCase: BenchCase): Promise<Timing[]> {

@@ -34,11 +34,11 @@ export function splitRows({ x, y }: Sample, fraction: number, seed: number): Spl
   if (x.count < 2) {
     throw new ShapeError({ op, arg: 'x', expected: 'have at least 2 rows', got: String(x.count) });
   }
-  const order = new Rng(seed).permutation(x.count);
   const count = Math.min(x.count - 1, Math.max(1, Math.round(fraction * x.count)));
+  const { drawn, rest } = new Rng(seed).draw(x.count, count);
   const take = (rows: Int32Array): Sample => ({
     x: takeRows(x, rows),
     ...(y === undefined ? {} : { y: takeTargets(y, rows) }),
   });
-  return { fit: take(order.slice(count).sort()), held: take(order.slice(0, count).sort()) };
+  return { fit: take(rest), held: take(drawn) };
 }

@@ -77,6 +77,12 @@ export class Rng {
     return order;
   }
 
+  /** `count` of 0..n-1 drawn at random, and the rest, both ascending. */
+  draw(n: number, count: number): { readonly drawn: Int32Array; readonly rest: Int32Array } {
+    const order = this.permutation(n);
+    return { drawn: order.slice(0, count).sort(), rest: order.slice(count).sort() };
+  }
+
   /** An independent generator for a named purpose, so that adding one consumer does not shift the others. */
   fork(stream: number): Rng {
     return new Rng((this.uint32() ^ Math.imul(stream + 1, 0x85ebca6b)) >>> 0);

@@ -41,6 +41,15 @@ describe('Rng', () => {
     for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150);
   });
 
+  it('draw parts the indices, both ascending', () => {
+    const { drawn, rest } = new Rng(5).draw(100, 30);
+    expect(drawn).toHaveLength(30);
+    expect([...drawn, ...rest].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 100 }, (_, i) => i),
+    );
+    for (const part of [drawn, rest]) expect(part).toEqual(part.slice().sort());
+  });
+
   it('forks are independent of each other', () => {
     const a = new Rng(4).fork(0);
     const b = new Rng(4).fork(1);

@@ -194,7 +194,6 @@ function splitRows(
   fraction: number,
   rng: Rng,
 ): { readonly rows: Int32Array; readonly held: Int32Array } {
-  const order = rng.permutation(count);
   const heldCount = fraction === 0 ? 0 : Math.max(1, Math.round(fraction * count));
   if (heldCount >= count) {
     throw new ShapeError({
@@ -205,7 +204,8 @@ function splitRows(
       fix: 'Add rows, or give a calibration set.',
     });
   }
-  return { rows: order.slice(heldCount).sort(), held: order.slice(0, heldCount).sort() };
+  const { drawn, rest } = rng.draw(count, heldCount);
+  return { rows: rest, held: drawn };
 }
 
 function limitRows(rows: Int32Array, limit: number | null, rng: Rng): Int32Array {

@@ -7,32 +7,18 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import '../../../src/kernels/cpu/register.js';
 import { FLOAT32_TINY } from '../../../src/numerics.js';
 import { auroc } from '../../../src/metrics/index.js';
-import { Sage } from '../../../src/models/index.js';
-import type { SageConfigInput, SageScores } from '../../../src/models/index.js';
+import type { Sage, SageConfigInput, SageScores } from '../../../src/models/index.js';
 import { negativeLogTop } from '../../../src/models/sage/calibration.js';
 import { combineScores } from '../../../src/models/sage/ensemble.js';
 import type { Artifacts } from '../../../src/util/artifacts.js';
 import { takeRows, takeTargets } from '../../../src/util/rows.js';
 import type { Rows } from '../../../src/util/rows.js';
 import { kernelsRun } from '../../support/backends.js';
-import { blobs, QUICK, slope } from './toy.js';
+import { blobs, slope, withSage } from './toy.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
-
-async function fitted<T>(
-  config: SageConfigInput,
-  data: ReturnType<typeof blobs>,
-  use: (sage: Sage) => Promise<T>,
-): Promise<T> {
-  const sage = new Sage({ ...QUICK, ...config });
-  try {
-    return await use(await sage.fit(data.x, data.targets));
-  } finally {
-    sage.dispose();
-  }
-}
 
 /** Mean Manhattan distance from a latent to its k nearest in the bank, by the definition. */
 function meanNearest(
@@ -80,7 +66,9 @@ describe('defect 1: no hard zeros, rows beyond the reference keep their order', 
   it('two far sets of different severity have an AUROC other than one half', async () => {
     const [mild, severe] = [blobs(40, 5, 8).x, blobs(40, 6, 16).x];
     const compare = (config: SageConfigInput): Promise<[SageScores, SageScores]> =>
-      fitted(config, blobs(150, 1), (sage) => Promise.all([sage.score(mild), sage.score(severe)]));
+      withSage(config, blobs(150, 1), (sage) =>
+        Promise.all([sage.score(mild), sage.score(severe)]),
+      );
     const [a, b] = await compare({});
     expect(auroc(a.ranking, b.ranking)).toBeGreaterThan(0.95);
     const [c, d] = await compare({ compat: true });
@@ -91,7 +79,7 @@ describe('defect 1: no hard zeros, rows beyond the reference keep their order', 
 describe('defect 2: the reference is held out, so new rows are exchangeable with it', () => {
   it('no calibration row is in the bank, and both together are all rows', async () => {
     const data = blobs(100, 1);
-    await fitted({}, data, async (sage) => {
+    await withSage({}, data, async (sage) => {
       const { arrays } = await sage.toArtifacts();
       expect(arrays['bank/latents'].shape).toEqual([70, 3]);
       expect(arrays['bank/calibration.distance'].shape).toEqual([30]);
@@ -114,7 +102,7 @@ describe('defect 2: the reference is held out, so new rows are exchangeable with
     const overfit = { hidden: [64], latentDim: 6, epochs: 60, batchSize: 16 };
     const test = blobs(200, 7).x;
     const mean = async (config: SageConfigInput): Promise<number> => {
-      const { reconstruction } = await fitted({ ...overfit, ...config }, blobs(60, 1), (sage) =>
+      const { reconstruction } = await withSage({ ...overfit, ...config }, blobs(60, 1), (sage) =>
         sage.score(test),
       );
       return reconstruction.reduce((sum, p) => sum + p, 0) / reconstruction.length;
@@ -133,7 +121,7 @@ describe('defect 3: self is left out by index, also among duplicate rows', () =>
     const order = Array.from({ length: 120 }, (_, i) => i % 40);
     const data = { x: takeRows(base.x, order), targets: takeTargets(base.targets, order) };
     const config = { compat: true, temperatureScaling: false, k: 7 } as const;
-    await fitted(config, data as ReturnType<typeof blobs>, async (sage) => {
+    await withSage(config, data as ReturnType<typeof blobs>, async (sage) => {
       const { arrays } = await sage.toArtifacts();
       const latents = await sage.encode(data.x);
       const want = Float64Array.from({ length: 120 }, (_, i) =>
@@ -151,7 +139,7 @@ describe('defect 4: a row that equals its k nearest training rows has a finite d
     const base = blobs(30, 1);
     const order = Array.from({ length: 120 }, (_, i) => (i < 60 ? 0 : i % 30));
     const data = { x: takeRows(base.x, order), targets: takeTargets(base.targets, order) };
-    await fitted({}, data as ReturnType<typeof blobs>, async (sage) => {
+    await withSage({}, data as ReturnType<typeof blobs>, async (sage) => {
       const { raw, distance, ranking } = await sage.score(takeRows(base.x, [0, 1]));
       expect(raw.distance[0]).toBe(Math.fround(Math.log(FLOAT32_TINY)));
       expect(distance[0]).toBe(1);
@@ -172,7 +160,7 @@ describe('defect 5: the uncertainty of sure rows does not saturate', () => {
   });
 
   it('sure rows get different values in the scores', async () => {
-    await fitted({ epochs: 40, temperatureScaling: false }, blobs(150, 1), async (sage) => {
+    await withSage({ epochs: 40, temperatureScaling: false }, blobs(150, 1), async (sage) => {
       const { raw } = await sage.score(blobs(100, 2).x);
       expect(raw.task.every((value) => value > 0)).toBe(true);
       expect(new Set(raw.task).size).toBeGreaterThan(95);
@@ -183,7 +171,7 @@ describe('defect 5: the uncertainty of sure rows does not saturate', () => {
 describe('defect 6: neighbours come from a brute-force search', () => {
   it('distances are those of all bank rows, by our knn kernel', async () => {
     const test = blobs(20, 2).x;
-    await fitted({}, blobs(100, 1), async (sage) => {
+    await withSage({}, blobs(100, 1), async (sage) => {
       const { arrays } = await sage.toArtifacts();
       const latents = await sage.encode(test);
       const { raw } = await sage.score(test);
@@ -254,7 +242,7 @@ describe('compat: the published definition', () => {
 
   it('reference: classification with max softmax at the temperature', async () => {
     const [data, test] = [blobs(100, 1), blobs(40, 2, 0.5)];
-    await fitted({ compat: true, temperatureScaling: false }, data, async (sage) => {
+    await withSage({ compat: true, temperatureScaling: false }, data, async (sage) => {
       const saved = await sage.toArtifacts();
       const uncertainty = (latent: Float32Array): number => {
         const logits = head(saved, latent);
@@ -270,7 +258,7 @@ describe('compat: the published definition', () => {
   it('reference: regression with the squared error of the true target, which it asks for', async () => {
     const [data, test] = [slope(100, 1), slope(40, 2, 0.5)];
     const config = { compat: true, temperatureScaling: false };
-    await fitted(config, data as never, async (sage) => {
+    await withSage(config, data as never, async (sage) => {
       const saved = await sage.toArtifacts();
       await expect(sage.score(test.x)).rejects.toThrow('Sage.score: targets must be given');
       const error = (x: Rows, y: ArrayLike<number>) => {

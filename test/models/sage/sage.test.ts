@@ -8,26 +8,11 @@ import type { SageConfigInput, TrainProgress } from '../../../src/models/index.j
 import { sliceRows } from '../../../src/util/rows.js';
 import { expectNoLeak } from '../../support/leaks.js';
 import { estimatorChecks } from '../estimatorChecks.js';
-import { blobs, halves, noise, QUICK, slope } from './toy.js';
+import { blobs, halves, noise, QUICK, slope, withSage } from './toy.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
-
-/** Fit, use, free. */
-async function withSage<T>(
-  config: SageConfigInput,
-  data: ReturnType<typeof blobs>,
-  use: (sage: Sage) => Promise<T>,
-): Promise<T> {
-  const sage = new Sage({ ...QUICK, ...config });
-  try {
-    await sage.fit(data.x, data.targets);
-    return await use(sage);
-  } finally {
-    sage.dispose();
-  }
-}
 
 describe('Sage classification', () => {
   estimatorChecks({

@@ -1,4 +1,5 @@
 import type { Labelled } from '../../../src/models/sage/fitting.js';
+import { Sage } from '../../../src/models/index.js';
 import type { SageConfigInput } from '../../../src/models/index.js';
 import { Rng } from '../../../src/util/rng.js';
 import type { Rows } from '../../../src/util/rows.js';
@@ -14,6 +15,21 @@ export const QUICK: SageConfigInput = {
   k: 5,
   calibrationFraction: 0.3,
 };
+
+/** Fit with {@link QUICK} settings and `config` over them, use, free. */
+export async function withSage<T>(
+  config: SageConfigInput,
+  data: Labelled,
+  use: (sage: Sage) => Promise<T>,
+): Promise<T> {
+  const sage = new Sage({ ...QUICK, ...config });
+  try {
+    await sage.fit(data.x, data.targets);
+    return await use(sage);
+  } finally {
+    sage.dispose();
+  }
+}
 
 const [FEATURES, CLASSES] = [6, 3];
 
