@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { hasKernel, runKernel } from '../specs/spec.js';
-import type { OpSpec } from '../specs/spec.js';
+import type { OpInputs, OpSpec } from '../specs/spec.js';
 
 const warned = new Set<string>();
 let composedOnly = false;
@@ -10,9 +10,13 @@ let composedOnly = false;
  * Run our kernel of an op on the active backend, or its composed form where there is none. The first
  * fallback of each op and backend is announced on the console: it is slower and must not be silent.
  */
-export function dispatch<Input extends string, Attrs extends object>(
-  spec: OpSpec<Input, Attrs>,
-  inputs: Readonly<Record<Input, Tensor>>,
+export function dispatch<
+  Input extends string,
+  Attrs extends object,
+  Optional extends string = never,
+>(
+  spec: OpSpec<Input, Attrs, Optional>,
+  inputs: OpInputs<Input, Optional>,
   attrs: Attrs,
   composed: () => Tensor[],
 ): Tensor[] {

@@ -1,28 +1,48 @@
-import type { Metric } from './metric.js';
+import type { MetricForm, Mode } from './metricForm.js';
 import type { OpSpec } from './spec.js';
 
 export interface KnnAttrs {
-  readonly metric: Metric;
-  /** Neighbours per query; 1 <= k <= n, or k <= n - 1 when a point is excluded for every query. */
+  readonly form: MetricForm;
+  /** Neighbours per query, 1 <= k <= n: the op pads what is above. */
   readonly k: number;
+  readonly mode: Mode;
   /**
    * Query row i never returns point i + selfOffset (by index: an equal twin stays a neighbour);
    * undefined excludes nothing.
    */
   readonly selfOffset: number | undefined;
+  /**
+   * The points will be searched again: a kernel may keep what it derives from them (norms, packed
+   * panels), keyed by their dataId, until residency.release is called for it.
+   */
+  readonly resident: boolean;
 }
 
 /**
- * Inputs queries [B, q, d] and points [B, n, d], float32; outputs distances [B, q, k] float32,
- * ascending, and indices [B, q, k] int32.
+ * Inputs: queries [B, q, d] and points [B, n, d], float32; for forms with scalars per row also
+ * queryAux [B, q, aux] and pointAux [B, n, aux], float32.
+ * allowed [B or 1, q or 1, ceil(n / 32)], int32: bit j % 32 of word floor(j / 32) says whether point j
+ * may be returned. queryGroups [B, q] and pointGroups [B, n], int32 (both or neither): only points of
+ * the query's own group may be.
+ * Outputs: distances [B, q, k] float32 and indices [B, q, k] int32.
  *
- * Order is total and equal on all backends: by distance, then lower index. A NaN distance is never
- * returned; slots that stay empty because of that hold index -1 and distance +Infinity.
+ * Order is total: by distance (similarities descending), then lower index. A NaN distance is never
+ * returned; slots that stay empty hold index -1 and distance +Infinity (similarities -Infinity).
+ *
+ * Modes. exact: every returned distance is the float64 distance rounded to float32, and the order is
+ * that of these float32 values, so it is the same on all backends (forms that are not algebraic: on
+ * webgpu by its own float32 value). direct: float32 differences, ranked before any root.
+ * fast: may expand |x|^2 + |y|^2 - 2 x.y (moved to the mean of the points, never negative).
  */
-export const knnSpec: OpSpec<'queries' | 'points', KnnAttrs> = {
+export const knnSpec: OpSpec<
+  'queries' | 'points',
+  KnnAttrs,
+  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
+> = {
   op: 'knn',
   kernelName: 'LatentKnn',
   inputs: ['queries', 'points'],
+  optional: ['queryAux', 'pointAux', 'allowed', 'queryGroups', 'pointGroups'],
   infer: ({ queries }, { k }) => [
     { shape: [queries[0], queries[1], k], dtype: 'float32' },
     { shape: [queries[0], queries[1], k], dtype: 'int32' },

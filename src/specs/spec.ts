@@ -8,12 +8,18 @@ export interface OutputSpec {
 }
 
 /** The contract that an op and all its kernels share. */
-export interface OpSpec<Input extends string, Attrs extends object> {
+export interface OpSpec<
+  Input extends string,
+  Attrs extends object,
+  Optional extends string = never,
+> {
   /** Public op name, the stem of all its files. */
   readonly op: string;
   /** Name in the tfjs kernel registry; prefixed, since tfjs only warns on duplicates. */
   readonly kernelName: `Latent${string}`;
   readonly inputs: readonly Input[];
+  /** Inputs that may be absent. */
+  readonly optional?: readonly Optional[];
   /** Shapes and types of the outputs, from the (already validated) input shapes. */
   readonly infer: (
     shapes: Readonly<Record<Input, readonly number[]>>,
@@ -21,9 +27,21 @@ export interface OpSpec<Input extends string, Attrs extends object> {
   ) => readonly OutputSpec[];
 }
 
+/** Tensors given to an op's kernel; an absent optional input is undefined. */
+export type OpInputs<Input extends string, Optional extends string> = Readonly<
+  Record<Input, Tensor>
+> &
+  Readonly<Partial<Record<Optional, Tensor | undefined>>>;
+
 /** One call of a kernel, with the registry's loose types made exact. */
-export interface KernelCall<Input extends string, Attrs extends object, Backend> {
-  readonly inputs: Readonly<Record<Input, TensorInfo>>;
+export interface KernelCall<
+  Input extends string,
+  Attrs extends object,
+  Backend,
+  Optional extends string = never,
+> {
+  readonly inputs: Readonly<Record<Input, TensorInfo>> &
+    Readonly<Partial<Record<Optional, TensorInfo>>>;
   readonly attrs: Attrs;
   readonly backend: Backend;
   /** What the spec says must come out. */
@@ -34,16 +52,21 @@ export interface KernelCall<Input extends string, Attrs extends object, Backend>
  * Describe our kernel for one tfjs backend. This function and {@link runKernel} are the only places
  * where the registry's untyped records are cast.
  */
-export function defineKernel<Input extends string, Attrs extends object, Backend>(
-  spec: OpSpec<Input, Attrs>,
+export function defineKernel<
+  Input extends string,
+  Attrs extends object,
+  Backend,
+  Optional extends string = never,
+>(
+  spec: OpSpec<Input, Attrs, Optional>,
   backendName: string,
-  compute: (call: KernelCall<Input, Attrs, Backend>) => TensorInfo[],
+  compute: (call: KernelCall<Input, Attrs, Backend, Optional>) => TensorInfo[],
 ): tf.KernelConfig {
   return {
     kernelName: spec.kernelName,
     backendName,
     kernelFunc: (raw) => {
-      const inputs = raw.inputs as Readonly<Record<Input, TensorInfo>>;
+      const inputs = raw.inputs as KernelCall<Input, Attrs, Backend, Optional>['inputs'];
       const attrs = raw.attrs as unknown as Attrs;
       const shapes = Object.fromEntries(
         spec.inputs.map((name) => [name, inputs[name].shape]),
@@ -68,20 +91,26 @@ export function registerOnce(kernels: readonly tf.KernelConfig[]): void {
 }
 
 /** Whether our kernel of this op is registered for the active backend. */
-export function hasKernel<Input extends string, Attrs extends object>(
-  spec: OpSpec<Input, Attrs>,
-): boolean {
+export function hasKernel<
+  Input extends string,
+  Attrs extends object,
+  Optional extends string = never,
+>(spec: OpSpec<Input, Attrs, Optional>): boolean {
   return registered(spec.kernelName, tf.getBackend());
 }
 
 /** Run our kernel of this op on the active backend. */
-export function runKernel<Input extends string, Attrs extends object>(
-  spec: OpSpec<Input, Attrs>,
-  inputs: Readonly<Record<Input, Tensor>>,
-  attrs: Attrs,
-): Tensor[] {
+export function runKernel<
+  Input extends string,
+  Attrs extends object,
+  Optional extends string = never,
+>(spec: OpSpec<Input, Attrs, Optional>, inputs: OpInputs<Input, Optional>, attrs: Attrs): Tensor[] {
+  const given: tf.NamedTensorMap = {};
+  for (const [name, tensor] of Object.entries<Tensor | undefined>(inputs)) {
+    if (tensor !== undefined) given[name] = tensor;
+  }
   const result: unknown = tf
     .engine()
-    .runKernel(spec.kernelName, { ...inputs }, { ...attrs } as unknown as tf.NamedAttrMap);
+    .runKernel(spec.kernelName, given, { ...attrs } as unknown as tf.NamedAttrMap);
   return Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
 }

@@ -18,3 +18,11 @@ export function float32Values(backend: CpuBackend, input: TensorInfo): Float32Ar
     throw new TypeError(`cpu kernel got ${input.dtype} values`);
   return values;
 }
+
+/** The values of an input that may be absent. */
+export function optionalValues(
+  backend: CpuBackend,
+  input: TensorInfo | undefined,
+): Float32Array | undefined {
+  return input === undefined ? undefined : float32Values(backend, input);
+}

@@ -3,9 +3,9 @@ import { knnSpec } from '../../specs/knn.js';
 import type { KnnAttrs } from '../../specs/knn.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
-import { float32Values } from './backend.js';
+import { float32Values, optionalValues } from './backend.js';
 import type { CpuBackend } from './backend.js';
-import { ROW_METRICS } from './metrics.js';
+import { rowMetric } from './metrics.js';
 
 /**
  * The k best of a stream of (rank, index) pairs that arrive by ascending index: sorted ascending, so a
@@ -46,14 +46,25 @@ class SortedBest {
   }
 }
 
-function compute(call: KernelCall<'queries' | 'points', KnnAttrs, CpuBackend>): TensorInfo[] {
+function compute(
+  call: KernelCall<'queries' | 'points', KnnAttrs, CpuBackend, 'queryAux' | 'pointAux'>,
+): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const [batch, q, d] = inputs.queries.shape;
   const n = inputs.points.shape[1];
   const { k, selfOffset } = attrs;
-  const queries = float32Values(backend, inputs.queries);
-  const points = float32Values(backend, inputs.points);
-  const { rank, finish } = ROW_METRICS[attrs.metric];
+  const { rank, finish } = rowMetric(
+    attrs.form,
+    d,
+    {
+      values: float32Values(backend, inputs.queries),
+      aux: optionalValues(backend, inputs.queryAux),
+    },
+    {
+      values: float32Values(backend, inputs.points),
+      aux: optionalValues(backend, inputs.pointAux),
+    },
+  );
   const distances = new Float32Array(batch * q * k);
   const indices = new Int32Array(batch * q * k);
   const best = new SortedBest(k);
@@ -63,7 +74,7 @@ function compute(call: KernelCall<'queries' | 'points', KnnAttrs, CpuBackend>): 
       best.clear();
       for (let j = 0; j < n; j++) {
         if (j === excluded) continue;
-        best.offer(rank(queries, (b * q + i) * d, points, (b * n + j) * d, d), j);
+        best.offer(rank(b * q + i, b * n + j), j);
       }
       const out = (b * q + i) * k;
       indices.set(best.indices, out);

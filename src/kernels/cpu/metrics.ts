@@ -1,23 +1,33 @@
-import type { Metric } from '../../specs/metric.js';
+import { evaluatorOf } from '../../specs/evaluate.js';
+import type { MetricForm } from '../../specs/metricForm.js';
+
+/** Rows of one side of a distance: features, and scalars per row where the form has them. */
+export interface RowSide {
+  readonly values: Float32Array;
+  readonly aux: Float32Array | undefined;
+}
 
 /**
- * Distance of two rows of length d, in float64. `rank` orders neighbours without the final root,
- * `finish` turns its result into the distance.
+ * Distance of two rows in float64. `rank` orders neighbours, smaller first; `finish` turns its result
+ * into the distance.
  */
 export interface RowMetric {
-  readonly rank: (
-    x: Float32Array,
-    xStart: number,
-    y: Float32Array,
-    yStart: number,
-    d: number,
-  ) => number;
+  /** Rank of row i of x and row j of y; rows count through the batch. */
+  readonly rank: (i: number, j: number) => number;
   readonly finish: (rank: number) => number;
 }
 
+type RowFunction = (
+  x: Float32Array,
+  xStart: number,
+  y: Float32Array,
+  yStart: number,
+  d: number,
+) => number;
+
 const identity = (rank: number): number => rank;
 
-const sqeuclidean: RowMetric['rank'] = (x, xStart, y, yStart, d) => {
+const squares: RowFunction = (x, xStart, y, yStart, d) => {
   let sum = 0;
   for (let f = 0; f < d; f++) {
     const difference = x[xStart + f] - y[yStart + f];
@@ -26,13 +36,13 @@ const sqeuclidean: RowMetric['rank'] = (x, xStart, y, yStart, d) => {
   return sum;
 };
 
-const manhattan: RowMetric['rank'] = (x, xStart, y, yStart, d) => {
+const negativeProduct: RowFunction = (x, xStart, y, yStart, d) => {
   let sum = 0;
-  for (let f = 0; f < d; f++) sum += Math.abs(x[xStart + f] - y[yStart + f]);
+  for (let f = 0; f < d; f++) sum -= x[xStart + f] * y[yStart + f];
   return sum;
 };
 
-const cosine: RowMetric['rank'] = (x, xStart, y, yStart, d) => {
+const cosine: RowFunction = (x, xStart, y, yStart, d) => {
   let xy = 0;
   let xx = 0;
   let yy = 0;
@@ -51,9 +61,23 @@ const cosine: RowMetric['rank'] = (x, xStart, y, yStart, d) => {
   return distance < 0 ? 0 : distance;
 };
 
-export const ROW_METRICS: Readonly<Record<Metric, RowMetric>> = {
-  euclidean: { rank: sqeuclidean, finish: Math.sqrt },
-  sqeuclidean: { rank: sqeuclidean, finish: identity },
-  manhattan: { rank: manhattan, finish: identity },
-  cosine: { rank: cosine, finish: identity },
-};
+const ROW_FUNCTIONS = { squares, cosine, innerProduct: negativeProduct } as const;
+
+/** The metric of a form over two sets of rows of d features. */
+export function rowMetric(form: MetricForm, d: number, x: RowSide, y: RowSide): RowMetric {
+  if (form.family === 'expression') {
+    const { aux } = form;
+    const evaluator = evaluatorOf(form);
+    return {
+      rank: (i, j) =>
+        evaluator.rank(x.values, i * d, y.values, j * d, d, x.aux, i * aux, y.aux, j * aux),
+      finish: evaluator.finish,
+    };
+  }
+  const rank = ROW_FUNCTIONS[form.family];
+  return {
+    rank: (i, j) => rank(x.values, i * d, y.values, j * d, d),
+    finish:
+      form.family === 'innerProduct' ? (negative) => -negative : form.root ? Math.sqrt : identity,
+  };
+}

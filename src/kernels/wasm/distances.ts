@@ -1,15 +1,22 @@
-import type { Metric } from '../../specs/metric.js';
+import { UnsupportedError } from '../../errors.js';
+import type { MetricForm } from '../../specs/metricForm.js';
+import { cityblockForm } from '../../specs/metricForms.js';
 import { SLAB_BYTES } from './heap.js';
 import type { Scratch } from './module.js';
 import { float32Bits, runJob, threadInfo } from './threads.js';
 
 /** Numbers of the metrics in assembly/distanceTile.ts; the root of euclidean is taken at the end. */
-const METRIC_CODE: Readonly<Record<Metric, number>> = {
-  euclidean: 0,
-  sqeuclidean: 0,
-  manhattan: 1,
-  cosine: 2,
-};
+function metricCode(form: MetricForm): number {
+  if (form.family === 'squares') return 0;
+  if (form.family === 'cosine') return 2;
+  if (form.key === cityblockForm.key) return 1;
+  throw new UnsupportedError({
+    op: 'pairwiseDistance',
+    arg: 'metric',
+    expected: 'have a wasm kernel',
+    got: form.key,
+  });
+}
 
 /** TILE_BYTES in assembly/distanceTile.ts. */
 const TILE_BYTES = 384;
@@ -39,8 +46,8 @@ function largestFinite(values: Float32Array): number {
 }
 
 /** Power of two by which both inputs are multiplied before squares are taken. */
-function scaleFor(metric: Metric, x: Float32Array, y: Float32Array): number {
-  if (metric !== 'euclidean' && metric !== 'sqeuclidean') return 1;
+function scaleFor(form: MetricForm, x: Float32Array, y: Float32Array): number {
+  if (form.family !== 'squares') return 1;
   const largest = Math.max(largestFinite(x), largestFinite(y));
   if (largest === 0 || (largest >= SMALL && largest <= LARGE)) return 1;
   // Both the scale and its inverse have to be float32 numbers.
@@ -49,7 +56,7 @@ function scaleFor(metric: Metric, x: Float32Array, y: Float32Array): number {
 
 /** What a call of pairwiseDistance or knn is made of; x are the queries. */
 export interface DistanceCall {
-  readonly metric: Metric;
+  readonly form: MetricForm;
   readonly x: Float32Array;
   readonly y: Float32Array;
   readonly batch: number;
@@ -96,8 +103,8 @@ function chooseQueryBlock({ n, d }: DistanceCall, valueBytes: number): number {
 }
 
 function reserve(scratch: Scratch, call: DistanceCall, output: DistanceOutput): Layout {
-  const { metric, n, m, d } = call;
-  const valueBytes = metric === 'cosine' ? 8 : 4;
+  const { form, n, m, d } = call;
+  const valueBytes = form.family === 'cosine' ? 8 : 4;
   const panelCount = Math.ceil(m / 8);
   const stageRows = Math.min(m, Math.max(64, Math.floor(STAGE_BYTES / (4 * d + 1) / 64) * 64));
   const queryBlock = chooseQueryBlock(call, valueBytes);
@@ -106,7 +113,7 @@ function reserve(scratch: Scratch, call: DistanceCall, output: DistanceOutput): 
   const threadStride = roundUp(TILE_BYTES + queryBlock * (16 + d * valueBytes) + 64, 64);
   return {
     valueBytes,
-    scale: scaleFor(metric, call.x, call.y),
+    scale: scaleFor(form, call.x, call.y),
     panels: scratch.allocate(panelCount * d * 8 * valueBytes),
     norms: scratch.allocate(panelCount * 64),
     stage: scratch.allocate(stageRows * d * 4),
@@ -135,9 +142,9 @@ function jobArguments(
   state: JobState,
 ): number[] {
   return [
-    METRIC_CODE[call.metric],
-    Number(call.metric === 'euclidean'),
-    float32Bits(call.metric === 'cosine' || call.metric === 'manhattan' ? 1 : 1 / layout.scale),
+    metricCode(call.form),
+    Number(call.form.family === 'squares' && call.form.root),
+    float32Bits(call.form.family === 'squares' ? 1 / layout.scale : 1),
     call.d,
     layout.stage,
     state.stagedCount,

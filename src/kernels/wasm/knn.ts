@@ -12,7 +12,7 @@ function compute(call: KernelCall<'queries' | 'points', KnnAttrs, BackendWasm>):
   const { inputs, attrs, backend, outputs } = call;
   const [batch, n, d] = inputs.queries.shape;
   const m = inputs.points.shape[1];
-  const { k, metric, selfOffset } = attrs;
+  const { k, form, selfOffset } = attrs;
   const distances = backend.makeOutput(outputs[0].shape, 'float32');
   const indices = backend.makeOutput(outputs[1].shape, 'int32');
   return fillOutputs(backend, [distances, indices], () => {
@@ -24,7 +24,7 @@ function compute(call: KernelCall<'queries' | 'points', KnnAttrs, BackendWasm>):
       runDistances(
         scratch,
         {
-          metric,
+          form,
           x: float32View(backend, inputs.queries),
           y: float32View(backend, inputs.points),
           batch,

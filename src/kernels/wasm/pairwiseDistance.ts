@@ -21,7 +21,7 @@ function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, BackendWasm>
       runDistances(
         scratch,
         {
-          metric: attrs.metric,
+          form: attrs.form,
           x: float32View(backend, inputs.x),
           y: float32View(backend, inputs.y),
           batch,

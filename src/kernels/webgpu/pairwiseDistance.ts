@@ -1,6 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
-import type { Metric } from '../../specs/metric.js';
+import { UnsupportedError } from '../../errors.js';
+import type { MetricForm } from '../../specs/metricForm.js';
+import { cityblockForm } from '../../specs/metricForms.js';
 import { pairwiseDistanceSpec } from '../../specs/pairwiseDistance.js';
 import type { PairwiseDistanceAttrs } from '../../specs/pairwiseDistance.js';
 import { defineKernel } from '../../specs/spec.js';
@@ -22,6 +24,20 @@ const STEPS_PER_BLOCK = 4;
 /** Distances per thread and direction: large tiles reuse more, small problems need more workgroups. */
 function blockOf(n: number, m: number): 1 | 4 {
   return n > 2 * SIDE && m > 2 * SIDE ? 4 : 1;
+}
+
+type Metric = 'euclidean' | 'sqeuclidean' | 'manhattan' | 'cosine';
+
+function metricOf(form: MetricForm): Metric {
+  if (form.family === 'squares') return form.root ? 'euclidean' : 'sqeuclidean';
+  if (form.family === 'cosine') return 'cosine';
+  if (form.key === cityblockForm.key) return 'manhattan';
+  throw new UnsupportedError({
+    op: pairwiseDistanceSpec.op,
+    arg: 'metric',
+    expected: 'have a webgpu kernel',
+    got: form.key,
+  });
 }
 
 /** What one feature adds to the sum, of the difference of two values. */
@@ -149,23 +165,24 @@ class PairwiseDistanceProgram implements WebGPUProgram {
 }
 
 function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, WebGPUBackend>): TensorInfo[] {
-  const { inputs, attrs, backend, outputs } = call;
+  const { inputs, backend, outputs } = call;
+  const metric = metricOf(call.attrs.form);
   const [{ shape }] = outputs;
   const d = inputs.x.shape[2];
   if (sizeOf(shape) === 0 || d === 0) {
     // Nothing to bind. Without features a sum is 0, and the angle of zero vectors is defined as 1.
-    const values = new Float32Array(sizeOf(shape)).fill(attrs.metric === 'cosine' ? 1 : 0);
+    const values = new Float32Array(sizeOf(shape)).fill(metric === 'cosine' ? 1 : 0);
     return [backend.makeTensorInfo(shape, 'float32', values)];
   }
-  const widened = attrs.metric === 'cosine' ? d + MARKERS : d;
+  const widened = metric === 'cosine' ? d + MARKERS : d;
   for (const arg of ['x', 'y'] as const) {
     const [batch, rows] = inputs[arg].shape;
     checkBinding(backend, pairwiseDistanceSpec.op, arg, [batch, rows, widened]);
   }
   checkBinding(backend, pairwiseDistanceSpec.op, 'the result', shape);
 
-  const program = new PairwiseDistanceProgram(shape, attrs.metric, blockOf(shape[1], shape[2]));
-  if (attrs.metric !== 'cosine') {
+  const program = new PairwiseDistanceProgram(shape, metric, blockOf(shape[1], shape[2]));
+  if (metric !== 'cosine') {
     return [backend.runWebGPUProgram(program, [inputs.x, inputs.y], 'float32')];
   }
   const units = [unitRows(backend, inputs.x, 0), unitRows(backend, inputs.y, 1)];
