@@ -235,7 +235,7 @@ describe('knn arguments', () => {
       const call = (): KnnResult => knn(tf.zeros([1, 2]), tf.zeros([4, 2]), k);
       expect(call).toThrow(DomainError);
       expect(call).toThrow(
-        `knn: k must be an integer in [1, n = 4], got ${k}. Lower k or add points.`,
+        `knn: k must be an integer in [1, n = 4], got ${k}. Lower k, add points, or pass pad: true to fill up with index -1.`,
       );
     }
   });
