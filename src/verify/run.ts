@@ -1,0 +1,227 @@
+import * as tf from '@tensorflow/tfjs';
+import { withComposedForms } from '../ops/dispatch.js';
+import { knn } from '../ops/knn.js';
+import { pairwiseDistance } from '../ops/pairwiseDistance.js';
+import { rowDistance } from '../ops/rowDistance.js';
+import { boundOf, isDetermined } from './bounds.js';
+import type { Masks, VerifyCase } from './cases.js';
+import { bitDifferences, checkNeighbours, isUndecided, Tally } from './compare.js';
+import type { Limits } from './compare.js';
+import { oracleNeighbours, oracleOf } from './oracle.js';
+import type { Matrix, Oracle, OracleNeighbours } from './oracle.js';
+
+export type VerifyForm = 'kernel' | 'composed';
+
+/** The ops under test; tests put wrong ones in their place. */
+export interface VerifyOps {
+  readonly knn: typeof knn;
+  readonly pairwiseDistance: typeof pairwiseDistance;
+  readonly rowDistance: typeof rowDistance;
+}
+
+const OPS: VerifyOps = { knn, pairwiseDistance, rowDistance };
+
+/** What an op returned, on the host. */
+export interface Result {
+  readonly distances: Float32Array;
+  /** Neighbour searches only. */
+  readonly indices?: Int32Array;
+}
+
+/** Outcome of one case on one backend in one form. */
+export interface VerifyRow {
+  readonly op: string;
+  readonly backend: string;
+  readonly form: VerifyForm;
+  readonly case: string;
+  /** Largest error in float32 ulp of the oracle's value. */
+  readonly maxUlp: number;
+  /** Largest |got - want| / |want|. */
+  readonly maxRel: number;
+  /** Allowed ulp, besides `absolute` ulp of the magnitude that cancels. */
+  readonly bound: number;
+  readonly absolute: number;
+  /** Largest share of the allowed error that was used; null when the violation is not one of size. */
+  readonly worst: number | null;
+  /** Neighbours with another index than the oracle's; must be 0 where `determined`. */
+  readonly mismatches: number;
+  readonly determined: boolean;
+  /** Elements whose bits differ from those of the backend that ran first; null on that one. */
+  readonly bitDifferences: number | null;
+  readonly milliseconds: number;
+  readonly pass: boolean;
+  /** The first violation. */
+  readonly complaint?: string;
+}
+
+/** A case with its oracle, made once and used on every backend. */
+export class PreparedCase {
+  private readonly oracle: Oracle;
+  private readonly limits: Limits;
+  private readonly determined: boolean;
+  private neighbours: OracleNeighbours[] | undefined;
+  private reference: Result | undefined;
+
+  constructor(readonly verifyCase: VerifyCase) {
+    const { op, options, mode, x, y } = verifyCase;
+    this.oracle = oracleOf(options, x, y, mode);
+    this.determined = isDetermined(op, options.metric, mode);
+    this.limits = {
+      bound: boundOf(op, options.metric, mode),
+      metric: options.metric,
+      p: options.p,
+      features: x.d,
+      isRounded: this.determined,
+    };
+  }
+
+  /**
+   * Run the case on the active backend and hold the result against the oracle.
+   * @throws whatever the op throws.
+   */
+  async run(form: VerifyForm, ops: VerifyOps = OPS): Promise<VerifyRow> {
+    const { op, name } = this.verifyCase;
+    const start = performance.now();
+    const result = await runCase(this.verifyCase, form, ops);
+    const milliseconds = performance.now() - start;
+    const tally = new Tally(this.limits);
+    const mismatches =
+      result.indices === undefined
+        ? this.checkDistances(result.distances, tally)
+        : this.checkSearch(result.distances, result.indices, tally);
+    const bits = this.compareBits(result, tally);
+    return {
+      op,
+      backend: tf.getBackend(),
+      form,
+      case: name,
+      maxUlp: tally.maxUlp,
+      maxRel: tally.maxRel,
+      bound: this.limits.bound.relative,
+      absolute: this.limits.bound.absolute,
+      worst: Number.isFinite(tally.worst) ? tally.worst : null,
+      mismatches,
+      determined: this.determined,
+      bitDifferences: bits,
+      milliseconds,
+      pass: tally.worst <= 1,
+      ...(tally.complaint === undefined ? {} : { complaint: tally.complaint }),
+    };
+  }
+
+  private checkDistances(distances: Float32Array, tally: Tally): number {
+    const { op, x, y } = this.verifyCase;
+    const paired = op === 'rowDistance';
+    const columns = paired ? 1 : y.rows;
+    if (distances.length !== x.rows * columns) {
+      tally.fail(`${distances.length} distances, not ${x.rows * columns}`);
+      return 0;
+    }
+    for (let at = 0; at < distances.length; at++) {
+      const i = Math.floor(at / columns);
+      const j = paired ? i : at % columns;
+      tally.add(distances[at], this.oracle(i, j), () => `row ${i} of x, row ${j} of y`);
+    }
+    return 0;
+  }
+
+  private checkSearch(distances: Float32Array, indices: Int32Array, tally: Tally): number {
+    const { x, y, k, masks, options } = this.verifyCase;
+    const isSimilarity = options.metric === 'innerProduct';
+    const exists = existsUnder(masks);
+    const wanted = this.wanted(isSimilarity, exists);
+    let mismatches = 0;
+    for (let i = 0; i < x.rows; i++) {
+      const search = {
+        query: i,
+        points: y.rows,
+        isSimilarity,
+        isDetermined: this.determined,
+        limits: this.limits,
+        pairOf: (j: number) => this.oracle(i, j),
+        exists: (j: number) => exists(i, j),
+      };
+      const found = {
+        distances: distances.subarray(i * k, (i + 1) * k),
+        indices: indices.subarray(i * k, (i + 1) * k),
+      };
+      mismatches += checkNeighbours(found, wanted[i], search, tally);
+    }
+    return mismatches;
+  }
+
+  private wanted(
+    isSimilarity: boolean,
+    exists: (i: number, j: number) => boolean,
+  ): OracleNeighbours[] {
+    const { x, y, k } = this.verifyCase;
+    this.neighbours ??= Array.from({ length: x.rows }, (_, i) =>
+      oracleNeighbours(this.oracle, i, y.rows, k, isSimilarity, exists),
+    );
+    return this.neighbours;
+  }
+
+  /** Elements that differ from the first result; a violation where float32 fixes every bit. */
+  private compareBits(result: Result, tally: Tally): number | null {
+    if (this.reference === undefined) {
+      this.reference = result;
+      return null;
+    }
+    const { distances, indices } = this.reference;
+    const differing = [
+      ...bitDifferences(result.distances, distances),
+      ...bitDifferences(result.indices ?? new Int32Array(), indices ?? new Int32Array()),
+    ];
+    const decided = this.determined ? differing.find((at) => !this.isOpen(at)) : undefined;
+    if (decided !== undefined) {
+      tally.fail(`element ${decided} differs in bits from the backend that ran first`);
+    }
+    return differing.length;
+  }
+
+  /** Whether the oracle's value at that element of the result lies on the edge between two numbers. */
+  private isOpen(at: number): boolean {
+    const { k } = this.verifyCase;
+    const pair = this.neighbours?.[Math.floor(at / k)]?.pairs[at % k];
+    return pair !== undefined && isUndecided(pair, this.limits.bound);
+  }
+}
+
+function existsUnder({ selfOffset, allowed, groups }: Masks): (i: number, j: number) => boolean {
+  return (i, j) =>
+    (selfOffset === undefined || j !== i + selfOffset) &&
+    (allowed === undefined || allowed(i, j)) &&
+    (groups === undefined || groups.queries[i] === groups.points[j]);
+}
+
+const tensorOf = ({ data, rows, d }: Matrix): tf.Tensor2D => tf.tensor2d(data, [rows, d]);
+
+/** Run the op of a case on the active backend, wait for its result and free everything. */
+async function runCase(verifyCase: VerifyCase, form: VerifyForm, ops: VerifyOps): Promise<Result> {
+  const body = (): tf.Tensor[] => tf.tidy(() => callOp(verifyCase, ops));
+  const tensors = form === 'composed' ? withComposedForms(body) : body();
+  try {
+    const [distances, indices] = await Promise.all(tensors.map((tensor) => tensor.data()));
+    const found = distances as Float32Array;
+    return tensors.length === 1
+      ? { distances: found.slice() }
+      : { distances: found.slice(), indices: (indices as Int32Array).slice() };
+  } finally {
+    tf.dispose(tensors);
+  }
+}
+
+function callOp(verifyCase: VerifyCase, ops: VerifyOps): tf.Tensor[] {
+  const { op, options, mode, k } = verifyCase;
+  const [x, y] = [tensorOf(verifyCase.x), tensorOf(verifyCase.y)];
+  switch (op) {
+    case 'pairwiseDistance':
+      return [ops.pairwiseDistance(x, y, { ...options, mode })];
+    case 'rowDistance':
+      return [ops.rowDistance(x, y, options)];
+    case 'knn': {
+      const { distances, indices } = ops.knn(x, y, k, { ...options, mode, ...maskOptions(verifyCase) });
+      return [distances, indices];
+    }
+  }
+}
