@@ -165,12 +165,24 @@ function columns(cells: readonly string[]): string {
     .trimEnd();
 }
 
-const HEAD = columns(['op', 'form', 'case', 'max ulp', 'max rel', 'bound', 'indices', 'bits', 'ms']);
+const HEAD = columns([
+  'op',
+  'form',
+  'case',
+  'max ulp',
+  'max rel',
+  'bound',
+  'indices',
+  'bits',
+  'ms',
+]);
 
 /** One row: `indices` and `bits` count what differs from the oracle's and from the first backend's. */
 function lineOf(row: VerifyRow): string {
   const bound =
-    row.absolute >= 0.01 ? `${row.bound} + ${row.absolute} s` : String(Math.round(row.bound * 100) / 100);
+    row.absolute >= 0.01
+      ? `${row.bound} + ${row.absolute} s`
+      : String(Math.round(row.bound * 100) / 100);
   const line = columns([
     row.op,
     row.form,

@@ -56,7 +56,8 @@ const BOUNDS = {
   angle: {
     relative: 32,
     absolute: 8,
-    reason: 'sines and inverse sines of rounded angles; steep at the antipode, which the oracle counts',
+    reason:
+      'sines and inverse sines of rounded angles; steep at the antipode, which the oracle counts',
   },
   hyperbolic: {
     relative: 64,

@@ -56,7 +56,9 @@ const SHARES: Family = { options: () => ({}), rows: shareRows };
 /** Positive definite, with off-diagonal entries. */
 function precision(d: number): number[][] {
   return Array.from({ length: d }, (_, r) =>
-    Array.from({ length: d }, (_unused, c) => (r === c ? 1 + r / d : 0.25 / (1 + Math.abs(r - c)) / d)),
+    Array.from({ length: d }, (_unused, c) =>
+      r === c ? 1 + r / d : 0.25 / (1 + Math.abs(r - c)) / d,
+    ),
   );
 }
 
@@ -85,7 +87,9 @@ const familyOf = (metric: Metric): Family => FAMILIES[metric] ?? NORMAL;
 const QUICK_FEATURES = [3, 33];
 const FEATURES = [1, 3, 8, 17, 33, 65, 129];
 /** Around the block and tile sizes of the kernels. */
-const TILE_FEATURES = [1, 2, 4, 7, 8, 9, 15, 16, 17, 31, 32, 63, 64, 65, 127, 128, 255, 256, 257, 784, 1025, 4096];
+const TILE_FEATURES = [
+  1, 2, 4, 7, 8, 9, 15, 16, 17, 31, 32, 63, 64, 65, 127, 128, 255, 256, 257, 784, 1025, 4096,
+];
 const QUICK_TILES = new Set([1, 8, 17, 65, 257]);
 const COUNTS = [
   [1, 1],
@@ -188,7 +192,12 @@ function hardRows(): Hard[] {
       x: wholeRows(6, 20, 34, 2),
       y: bits,
     },
-    { name: 'equal points', metrics: [...DIFFERENCES, 'cosine'], x: queries, y: matrixOf(67, 20, (_, f) => f - 7) },
+    {
+      name: 'equal points',
+      metrics: [...DIFFERENCES, 'cosine'],
+      x: queries,
+      y: matrixOf(67, 20, (_, f) => f - 7),
+    },
     {
       name: 'NaN rows',
       metrics: [...METRICS].filter(isFree),

@@ -39,11 +39,12 @@ const plain = (value: number, scale = 0): OraclePair => ({
 });
 
 /** A distance that is computed as finish(inner). */
-const through = (
-  inner: number,
-  finish: (v: number) => number,
-  scale: number,
-): OraclePair => ({ value: finish(inner), inner, finish, scale });
+const through = (inner: number, finish: (v: number) => number, scale: number): OraclePair => ({
+  value: finish(inner),
+  inner,
+  finish,
+  scale,
+});
 
 /** Sum of term(0) ... term(count - 1) with Neumaier's compensation. */
 export function sum(count: number, term: (f: number) => number): number {
@@ -61,13 +62,20 @@ export function sum(count: number, term: (f: number) => number): number {
 
 /** Rows as float64 arrays, made once. */
 function rowsOf({ data, rows, d }: Matrix): Float64Array[] {
-  return Array.from({ length: rows }, (_, i) => Float64Array.from(data.subarray(i * d, (i + 1) * d)));
+  return Array.from({ length: rows }, (_, i) =>
+    Float64Array.from(data.subarray(i * d, (i + 1) * d)),
+  );
 }
 
 type PairFunction = (x: Float64Array, y: Float64Array) => OraclePair;
 
 /** Read a pair function over the rows of two matrices; NaN in a row makes its distances NaN. */
-function over(x: Matrix, y: Matrix, pair: PairFunction, prepare = (row: Float64Array) => row): Oracle {
+function over(
+  x: Matrix,
+  y: Matrix,
+  pair: PairFunction,
+  prepare = (row: Float64Array) => row,
+): Oracle {
   const left = rowsOf(x).map(prepare);
   const right = rowsOf(y).map(prepare);
   const leftNaN = rowsOf(x).map((row) => row.some(Number.isNaN));
@@ -79,7 +87,8 @@ const squares: PairFunction = (x, y) => plain(sum(x.length, (f) => (x[f] - y[f])
 const dot = (x: Float64Array, y: Float64Array): number => sum(x.length, (f) => x[f] * y[f]);
 const lengthOf = (x: Float64Array): number => Math.sqrt(dot(x, x));
 
-const ratio = (top: number, bottom: number): number => (top === 0 && bottom === 0 ? 0 : top / bottom);
+const ratio = (top: number, bottom: number): number =>
+  top === 0 && bottom === 0 ? 0 : top / bottom;
 
 /** 1 - cos as half the squared distance of the unit rows, which does not cancel. */
 function cosineOf(x: Float64Array, y: Float64Array): number {
@@ -169,7 +178,10 @@ function mapped(x: Matrix, y: Matrix, columns: readonly (readonly number[])[]): 
   const centre = meanOf(y);
   const magnitude = (row: Float64Array): number =>
     Math.sqrt(
-      sum(columns.length, (c) => sum(d, (f) => Math.abs((row[f] - centre[f]) * columns[c][f])) ** 2),
+      sum(
+        columns.length,
+        (c) => sum(d, (f) => Math.abs((row[f] - centre[f]) * columns[c][f])) ** 2,
+      ),
     );
   return over(x, y, (a, b) => {
     const square = (c: number): number => sum(d, (f) => (a[f] - b[f]) * columns[c][f]) ** 2;
@@ -229,7 +241,12 @@ export function oracleOf(options: MetricOptions, x: Matrix, y: Matrix, mode: Mod
     case 'minkowski':
       return over(x, y, options.p === Infinity ? chebyshev : powerMean(options.p ?? NaN));
     case 'innerProduct':
-      return over(x, y, (a, b) => plain(dot(a, b), sum(a.length, (f) => Math.abs(a[f] * b[f]))));
+      return over(x, y, (a, b) =>
+        plain(
+          dot(a, b),
+          sum(a.length, (f) => Math.abs(a[f] * b[f])),
+        ),
+      );
     case 'cosine':
       return over(x, y, (a, b) => plain(cosineOf(a, b), 1));
     case 'spherical':
@@ -240,9 +257,7 @@ export function oracleOf(options: MetricOptions, x: Matrix, y: Matrix, mode: Mod
       return over(x, y, (a, b) => plain(cosineOf(a, b), 1), centred);
     case 'canberra':
       return over(x, y, (a, b) =>
-        plain(
-          sum(a.length, (f) => ratio(Math.abs(a[f] - b[f]), Math.abs(a[f]) + Math.abs(b[f]))),
-        ),
+        plain(sum(a.length, (f) => ratio(Math.abs(a[f] - b[f]), Math.abs(a[f]) + Math.abs(b[f])))),
       );
     case 'braycurtis':
       return over(x, y, (a, b) =>
@@ -257,7 +272,12 @@ export function oracleOf(options: MetricOptions, x: Matrix, y: Matrix, mode: Mod
       return over(x, y, (a, b) => plain(ratio(differing(a, b), a.length)));
     case 'jaccard':
       return over(x, y, (a, b) =>
-        plain(ratio(differing(a, b), sum(a.length, (f) => (a[f] === 0 && b[f] === 0 ? 0 : 1)))),
+        plain(
+          ratio(
+            differing(a, b),
+            sum(a.length, (f) => (a[f] === 0 && b[f] === 0 ? 0 : 1)),
+          ),
+        ),
       );
     case 'jensenshannon':
       return over(x, y, jensenshannon, shares);

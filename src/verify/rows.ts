@@ -2,11 +2,7 @@ import { Rng } from '../util/rng.js';
 import type { Matrix } from './oracle.js';
 
 /** Rows whose element (i, f) is value(i, f) in float32. */
-export function matrixOf(
-  rows: number,
-  d: number,
-  value: (i: number, f: number) => number,
-): Matrix {
+export function matrixOf(rows: number, d: number, value: (i: number, f: number) => number): Matrix {
   const data = new Float32Array(rows * d);
   for (let at = 0; at < data.length; at++) data[at] = value(Math.floor(at / d), at % d);
   return { data, rows, d };

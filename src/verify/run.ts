@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { withComposedForms } from '../ops/dispatch.js';
 import { knn } from '../ops/knn.js';
+import type { KnnOptions } from '../ops/knn.js';
 import { pairwiseDistance } from '../ops/pairwiseDistance.js';
 import { rowDistance } from '../ops/rowDistance.js';
 import { boundOf, isDetermined } from './bounds.js';
@@ -220,8 +221,28 @@ function callOp(verifyCase: VerifyCase, ops: VerifyOps): tf.Tensor[] {
     case 'rowDistance':
       return [ops.rowDistance(x, y, options)];
     case 'knn': {
-      const { distances, indices } = ops.knn(x, y, k, { ...options, mode, ...maskOptions(verifyCase) });
+      const { distances, indices } = ops.knn(x, y, k, {
+        ...options,
+        mode,
+        ...maskOptions(verifyCase),
+      });
       return [distances, indices];
     }
   }
+}
+
+/** The masks of a case as options of knn: made inside the tidy of the call. */
+function maskOptions({ masks, x, y }: VerifyCase): KnnOptions {
+  const { selfOffset, allowed, groups } = masks;
+  const bits =
+    allowed === undefined
+      ? undefined
+      : Array.from({ length: x.rows * y.rows }, (_, at) =>
+          allowed(Math.floor(at / y.rows), at % y.rows),
+        );
+  return {
+    ...(selfOffset === undefined ? {} : { excludeSelf: { offset: selfOffset } }),
+    ...(bits === undefined ? {} : { allowed: tf.tensor2d(bits, [x.rows, y.rows], 'bool') }),
+    ...(groups === undefined ? {} : { queryGroups: groups.queries, pointGroups: groups.points }),
+  };
 }
