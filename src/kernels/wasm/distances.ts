@@ -6,6 +6,11 @@ import type { Scratch } from './module.js';
 import { float32Bits, runJob, threadInfo } from './threads.js';
 
 /** Numbers of the metrics in assembly/distanceTile.ts; the root of euclidean is taken at the end. */
+/** Whether a tile of the module computes the form. */
+export function hasTile(form: MetricForm): boolean {
+  return form.family === 'squares' || form.family === 'cosine' || form.key === cityblockForm.key;
+}
+
 function metricCode(form: MetricForm): number {
   if (form.family === 'squares') return 0;
   if (form.family === 'cosine') return 2;

@@ -4,7 +4,7 @@ import { knnSpec } from '../../specs/knn.js';
 import type { KnnAttrs } from '../../specs/knn.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
-import { runDistances } from './distances.js';
+import { hasTile, runDistances } from './distances.js';
 import { fillOutputs, float32View, int32View } from './heap.js';
 import { withScratch } from './module.js';
 
@@ -51,4 +51,9 @@ function compute(call: KernelCall<'queries' | 'points', KnnAttrs, BackendWasm>):
   });
 }
 
-export const knnWasm = defineKernel(knnSpec, 'wasm', compute);
+export const knnWasm = defineKernel(
+  knnSpec,
+  'wasm',
+  compute,
+  ({ form }, given) => hasTile(form) && !given.has('allowed') && !given.has('queryGroups'),
+);

@@ -4,7 +4,7 @@ import { pairwiseDistanceSpec } from '../../specs/pairwiseDistance.js';
 import type { PairwiseDistanceAttrs } from '../../specs/pairwiseDistance.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
-import { runDistances } from './distances.js';
+import { hasTile, runDistances } from './distances.js';
 import { fillOutputs, float32View } from './heap.js';
 import { withScratch } from './module.js';
 
@@ -45,4 +45,9 @@ function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, BackendWasm>
   });
 }
 
-export const pairwiseDistanceWasm = defineKernel(pairwiseDistanceSpec, 'wasm', compute);
+export const pairwiseDistanceWasm = defineKernel(
+  pairwiseDistanceSpec,
+  'wasm',
+  compute,
+  ({ form }) => hasTile(form),
+);
