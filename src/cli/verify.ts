@@ -6,7 +6,7 @@ import { CAPABILITIES } from '../specs/capabilities.js';
 import { VERIFIED_OPS, verifyCases } from '../verify/cases.js';
 import type { VerifyCase } from '../verify/cases.js';
 import { PreparedCase } from '../verify/run.js';
-import type { VerifyForm, VerifyOps, VerifyRow } from '../verify/run.js';
+import type { VerifyOps, VerifyRow } from '../verify/run.js';
 import type { CommandContext } from './context.js';
 import { CheckFailed } from './exit.js';
 import { formatTable } from './table.js';
@@ -134,7 +134,7 @@ function casesOf(options: VerifyOptions): VerifyCase[] {
 const namesIn = (list: string): string[] => list.split(',').flatMap((name) => name.trim() || []);
 
 /** Our kernel where the backend has one, and the composed form everywhere. */
-function formsOf(op: string, backend: string): VerifyForm[] {
+function formsOf(op: string, backend: string): ('kernel' | 'composed')[] {
   const state = CAPABILITIES.find((row) => row.op === op && row.backend === backend)?.state;
   return state === 'kernel' ? ['kernel', 'composed'] : ['composed'];
 }
@@ -202,7 +202,7 @@ function summaryOf({ backends, rows, pass }: VerifyReport): string {
   const groups = backends
     .filter(({ verified }) => verified)
     .flatMap(({ name }) =>
-      (['kernel', 'composed'] as const).map((form) => ({
+      (['kernel', 'fallback', 'composed'] as const).map((form) => ({
         name,
         form,
         own: rows.filter((row) => row.backend === name && row.form === form),

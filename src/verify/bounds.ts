@@ -111,14 +111,20 @@ const ROUNDED: ReadonlySet<Metric> = new Set<Metric>([
   'sqeuclidean',
 ]);
 
-/** Whether the neighbours of a search are fixed by the float64 distances alone, on every backend. */
-export function isDetermined(op: string, metric: Metric, mode: Mode): boolean {
-  return op === 'knn' && mode === 'exact' && ROUNDED.has(metric);
+/** What ran: our kernel, the composed form as asked for, or the composed form for want of a kernel. */
+export type VerifyForm = 'kernel' | 'composed' | 'fallback';
+
+/**
+ * Whether the neighbours of a search are fixed by the float64 distances alone, on every backend: the
+ * promise of our kernels in exact mode. The composed form computes in float32.
+ */
+export function isDetermined(op: string, metric: Metric, mode: Mode, form: VerifyForm): boolean {
+  return op === 'knn' && mode === 'exact' && form === 'kernel' && ROUNDED.has(metric);
 }
 
 /** The bound of an op. */
-export function boundOf(op: string, metric: Metric, mode: Mode): Bound {
-  if (isDetermined(op, metric, mode)) return BOUNDS.rounded;
+export function boundOf(op: string, metric: Metric, mode: Mode, form: VerifyForm): Bound {
+  if (isDetermined(op, metric, mode, form)) return BOUNDS.rounded;
   const isSquare = metric === 'euclidean' || metric === 'sqeuclidean';
   return mode === 'fast' && isSquare ? BOUNDS.expanded : BOUNDS[OF_METRIC[metric]];
 }

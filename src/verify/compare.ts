@@ -9,7 +9,10 @@ export interface Limits {
   readonly metric: Metric;
   readonly p: number | undefined;
   readonly features: number;
-  /** Whether the distance is that of float64, free of float32's underflow and overflow on the way. */
+  /**
+   * Whether the distance is that of float64 rounded once, free of float32's underflow and overflow on the
+   * way; then the neighbours are fixed too.
+   */
   readonly isRounded: boolean;
 }
 
@@ -89,8 +92,6 @@ export interface Search {
   readonly query: number;
   readonly points: number;
   readonly isSimilarity: boolean;
-  /** Whether indices must be those of the oracle. */
-  readonly isDetermined: boolean;
   readonly limits: Limits;
   readonly pairOf: (point: number) => OraclePair;
   readonly exists: (point: number) => boolean;
@@ -107,7 +108,8 @@ export function checkNeighbours(
   search: Search,
   tally: Tally,
 ): number {
-  const { query, isSimilarity, isDetermined, limits, pairOf, exists } = search;
+  const { query, isSimilarity, limits, pairOf, exists } = search;
+  const isDetermined = limits.isRounded;
   const seen = new Set<number>();
   let mismatches = 0;
   for (let slot = 0; slot < found.indices.length; slot++) {

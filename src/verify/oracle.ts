@@ -128,9 +128,12 @@ const hellinger: PairFunction = (x, y) => {
 };
 
 const haversine: PairFunction = ([lat, lon], [lat2, lon2]) => {
-  const a = Math.sin((lat - lat2) / 2) ** 2;
-  const b = Math.cos(lat) * Math.cos(lat2) * Math.sin((lon - lon2) / 2) ** 2;
-  return through(a + b, (r) => 2 * Math.asin(Math.sqrt(Math.min(1, r))), a + b);
+  const [cos, cos2] = [Math.cos(lat), Math.cos(lat2)];
+  const turn = Math.sin((lon - lon2) / 2) ** 2;
+  const r = Math.sin((lat - lat2) / 2) ** 2 + cos * cos2 * turn;
+  // At the poles a cosine of float32 has an absolute error only.
+  const scale = r + (Math.abs(cos) + Math.abs(cos2) + 2 ** -23) * turn;
+  return through(r, (v) => 2 * Math.asin(Math.sqrt(Math.min(1, v))), scale);
 };
 
 function poincare(c: number): PairFunction {

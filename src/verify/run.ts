@@ -4,14 +4,14 @@ import { knn } from '../ops/knn.js';
 import type { KnnOptions } from '../ops/knn.js';
 import { pairwiseDistance } from '../ops/pairwiseDistance.js';
 import { rowDistance } from '../ops/rowDistance.js';
+import { SPECS } from '../specs/capabilities.js';
 import { boundOf, isDetermined } from './bounds.js';
+import type { VerifyForm } from './bounds.js';
 import type { Masks, VerifyCase } from './cases.js';
 import { bitDifferences, checkNeighbours, isUndecided, Tally } from './compare.js';
 import type { Limits } from './compare.js';
 import { oracleNeighbours, oracleOf } from './oracle.js';
 import type { Matrix, Oracle, OracleNeighbours } from './oracle.js';
-
-export type VerifyForm = 'kernel' | 'composed';
 
 /** The ops under test; tests put wrong ones in their place. */
 export interface VerifyOps {
@@ -58,39 +58,29 @@ export interface VerifyRow {
 /** A case with its oracle, made once and used on every backend. */
 export class PreparedCase {
   private readonly oracle: Oracle;
-  private readonly limits: Limits;
-  private readonly determined: boolean;
   private neighbours: OracleNeighbours[] | undefined;
   private reference: Result | undefined;
 
   constructor(readonly verifyCase: VerifyCase) {
-    const { op, options, mode, x, y } = verifyCase;
+    const { options, mode, x, y } = verifyCase;
     this.oracle = oracleOf(options, x, y, mode);
-    this.determined = isDetermined(op, options.metric, mode);
-    this.limits = {
-      bound: boundOf(op, options.metric, mode),
-      metric: options.metric,
-      p: options.p,
-      features: x.d,
-      isRounded: this.determined,
-    };
   }
 
   /**
    * Run the case on the active backend and hold the result against the oracle.
+   * @param asked 'kernel': as a user's call runs; 'composed': the composed form, kernel or not.
    * @throws whatever the op throws.
    */
-  async run(form: VerifyForm, ops: VerifyOps = OPS): Promise<VerifyRow> {
+  async run(asked: 'kernel' | 'composed', ops: VerifyOps = OPS): Promise<VerifyRow> {
     const { op, name } = this.verifyCase;
-    const start = performance.now();
-    const result = await runCase(this.verifyCase, form, ops);
-    const milliseconds = performance.now() - start;
-    const tally = new Tally(this.limits);
+    const { result, form, milliseconds } = await runCase(this.verifyCase, asked, ops);
+    const limits = this.limitsOf(form);
+    const tally = new Tally(limits);
     const mismatches =
       result.indices === undefined
         ? this.checkDistances(result.distances, tally)
-        : this.checkSearch(result.distances, result.indices, tally);
-    const bits = this.compareBits(result, tally);
+        : this.checkSearch(result.distances, result.indices, limits, tally);
+    const bits = this.compareBits(result, limits, tally);
     return {
       op,
       backend: tf.getBackend(),
@@ -98,15 +88,26 @@ export class PreparedCase {
       case: name,
       maxUlp: tally.maxUlp,
       maxRel: tally.maxRel,
-      bound: this.limits.bound.relative,
-      absolute: this.limits.bound.absolute,
+      bound: limits.bound.relative,
+      absolute: limits.bound.absolute,
       worst: Number.isFinite(tally.worst) ? tally.worst : null,
       mismatches,
-      determined: this.determined,
+      determined: limits.isRounded,
       bitDifferences: bits,
       milliseconds,
       pass: tally.worst <= 1,
       ...(tally.complaint === undefined ? {} : { complaint: tally.complaint }),
+    };
+  }
+
+  private limitsOf(form: VerifyForm): Limits {
+    const { op, options, mode, x } = this.verifyCase;
+    return {
+      bound: boundOf(op, options.metric, mode, form),
+      metric: options.metric,
+      p: options.p,
+      features: x.d,
+      isRounded: isDetermined(op, options.metric, mode, form),
     };
   }
 
@@ -126,7 +127,12 @@ export class PreparedCase {
     return 0;
   }
 
-  private checkSearch(distances: Float32Array, indices: Int32Array, tally: Tally): number {
+  private checkSearch(
+    distances: Float32Array,
+    indices: Int32Array,
+    limits: Limits,
+    tally: Tally,
+  ): number {
     const { x, y, k, masks, options } = this.verifyCase;
     const isSimilarity = options.metric === 'innerProduct';
     const exists = existsUnder(masks);
@@ -137,8 +143,7 @@ export class PreparedCase {
         query: i,
         points: y.rows,
         isSimilarity,
-        isDetermined: this.determined,
-        limits: this.limits,
+        limits,
         pairOf: (j: number) => this.oracle(i, j),
         exists: (j: number) => exists(i, j),
       };
@@ -163,7 +168,7 @@ export class PreparedCase {
   }
 
   /** Elements that differ from the first result; a violation where float32 fixes every bit. */
-  private compareBits(result: Result, tally: Tally): number | null {
+  private compareBits(result: Result, limits: Limits, tally: Tally): number | null {
     if (this.reference === undefined) {
       this.reference = result;
       return null;
@@ -173,7 +178,7 @@ export class PreparedCase {
       ...bitDifferences(result.distances, distances),
       ...bitDifferences(result.indices ?? new Int32Array(), indices ?? new Int32Array()),
     ];
-    const decided = this.determined ? differing.find((at) => !this.isOpen(at)) : undefined;
+    const decided = limits.isRounded ? differing.find((at) => !this.isOpen(at, limits)) : undefined;
     if (decided !== undefined) {
       tally.fail(`element ${decided} differs in bits from the backend that ran first`);
     }
@@ -181,10 +186,10 @@ export class PreparedCase {
   }
 
   /** Whether the oracle's value at that element of the result lies on the edge between two numbers. */
-  private isOpen(at: number): boolean {
+  private isOpen(at: number, { bound }: Limits): boolean {
     const { k } = this.verifyCase;
     const pair = this.neighbours?.[Math.floor(at / k)]?.pairs[at % k];
-    return pair !== undefined && isUndecided(pair, this.limits.bound);
+    return pair !== undefined && isUndecided(pair, bound);
   }
 }
 
@@ -197,16 +202,39 @@ function existsUnder({ selfOffset, allowed, groups }: Masks): (i: number, j: num
 
 const tensorOf = ({ data, rows, d }: Matrix): tf.Tensor2D => tf.tensor2d(data, [rows, d]);
 
+interface Outcome {
+  readonly result: Result;
+  readonly form: VerifyForm;
+  readonly milliseconds: number;
+}
+
 /** Run the op of a case on the active backend, wait for its result and free everything. */
-async function runCase(verifyCase: VerifyCase, form: VerifyForm, ops: VerifyOps): Promise<Result> {
+async function runCase(
+  verifyCase: VerifyCase,
+  asked: 'kernel' | 'composed',
+  ops: VerifyOps,
+): Promise<Outcome> {
   const body = (): tf.Tensor[] => tf.tidy(() => callOp(verifyCase, ops));
-  const tensors = form === 'composed' ? withComposedForms(body) : body();
+  const start = performance.now();
+  let tensors: tf.Tensor[] = [];
+  const profile = await tf.profile(() => {
+    tensors = asked === 'composed' ? withComposedForms(body) : body();
+    return tensors;
+  });
   try {
     const [distances, indices] = await Promise.all(tensors.map((tensor) => tensor.data()));
-    const found = distances as Float32Array;
-    return tensors.length === 1
-      ? { distances: found.slice() }
-      : { distances: found.slice(), indices: (indices as Int32Array).slice() };
+    const milliseconds = performance.now() - start;
+    const found = (distances as Float32Array).slice();
+    const spec = SPECS.find(({ op }) => op === verifyCase.op);
+    const ranKernel = spec !== undefined && profile.kernelNames.includes(spec.kernelName);
+    return {
+      result:
+        tensors.length === 1
+          ? { distances: found }
+          : { distances: found, indices: (indices as Int32Array).slice() },
+      form: asked === 'composed' ? 'composed' : ranKernel ? 'kernel' : 'fallback',
+      milliseconds,
+    };
   } finally {
     tf.dispose(tensors);
   }
