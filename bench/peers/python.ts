@@ -61,7 +61,9 @@ function ask(python: string, request: object): Answer {
   try {
     const path = join(folder, 'request.json');
     writeFileSync(path, JSON.stringify(request));
-    const { OPENBLAS_CORETYPE: _core, OPENBLAS_L2_SIZE: _size, ...env } = process.env;
+    const env = { ...process.env };
+    delete env.OPENBLAS_CORETYPE;
+    delete env.OPENBLAS_L2_SIZE;
     const done = spawnSync(python, [SCRIPT, path], {
       encoding: 'utf8',
       env,
