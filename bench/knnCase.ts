@@ -19,7 +19,8 @@ export interface Peers {
 /** Elements of the slab of distances that matMul + topk holds: 256 MiB, on a CPU 64 MiB. */
 const SLAB = { gpu: 2 ** 26, cpu: 2 ** 24 } as const;
 
-type Search = (queries: tf.Tensor2D) => {
+/** Distances and indices of the neighbours of some queries. */
+export type Search = (queries: tf.Tensor2D) => {
   readonly distances: tf.Tensor;
   readonly indices: tf.Tensor;
 };
@@ -45,6 +46,7 @@ export function tensorSubject(
   };
   return {
     name,
+    isOurs: !options.mayShorten,
     mayShorten: options.mayShorten,
     run: async (items) => {
       const rows = part(items);
@@ -109,11 +111,19 @@ export async function prepareSearch(
   const want = trueNeighbours(queries, points, k);
   const pointTensor = tensorOf(points);
   const ours = modes.map((mode) =>
-    tensorSubject(`tfjs-latent ${mode}`, queries, (rows) => knn(rows, pointTensor, k, { mode }), {
-      mayShorten: false,
-      exact: mode === 'exact',
-      want,
-    }),
+    tensorSubject(
+      `tfjs-latent ${mode}`,
+      queries,
+      (rows) => {
+        const { distances, indices } = knn(rows, pointTensor, k, { mode });
+        return { distances, indices };
+      },
+      {
+        mayShorten: false,
+        exact: mode === 'exact',
+        want,
+      },
+    ),
   );
   const threads = place.threads ?? 1;
   const tfjs = tensorSubject(
@@ -158,10 +168,11 @@ function usearchSubject(
   const name = 'usearch exactSearch';
   if (typeof peer === 'string') {
     const fail = (): Promise<void> => Promise.reject(new Error(peer));
-    return { name, mayShorten: true, run: fail, check: fail };
+    return { name, isOurs: false, mayShorten: true, run: fail, check: fail };
   }
   return {
     name,
+    isOurs: false,
     mayShorten: true,
     most: peer.most(points.rows),
     run: (items) => {

@@ -52,6 +52,7 @@ function subject(
   };
   return {
     name,
+    isOurs: !mayShorten,
     mayShorten,
     run: async (items) => {
       const rows = part(items);
