@@ -37,6 +37,17 @@ export const TOLERANCES = {
     reason:
       'float32 dot products of up to 1,024 terms of mixed sign, error relative to the sum of magnitudes',
   },
+  golden: {
+    relative: 1e-12,
+    absolute: 1e-15,
+    reason: 'float64 against float64 or more: sums of a few terms, in another order',
+  },
+  goldenCancelling: {
+    relative: 1e-9,
+    absolute: 3e-8,
+    reason:
+      'the other library takes a difference of numbers of order 1 in float64, or the root of one',
+  },
 } as const satisfies Readonly<Record<string, Tolerance>>;
 
 /** Tolerance of a distance in the given metric. */
