@@ -126,7 +126,8 @@ function whereBound(
   // The same branch is taken in float64 if both sides are exact, or for the test of a sum against 0,
   // which is 0 in float32 exactly when it is 0.
   const sides = [boundOf(left, sums), boundOf(right, sums)];
-  const isZeroTest = right.kind === 'constant' && right.value === 0 && sides[0]?.isPositive === true;
+  const isZeroTest =
+    right.kind === 'constant' && right.value === 0 && sides[0]?.isPositive === true;
   if (!isZeroTest && sides.some((side) => side?.roundings !== 0)) return undefined;
   const branches = [boundOf(then, sums), boundOf(otherwise, sums)];
   const [a, b] = branches;

@@ -99,6 +99,11 @@ export class DeviceWork {
     }
   }
 
+  /** Dispatches not submitted yet. */
+  get recorded(): number {
+    return this.pending.length;
+  }
+
   /** Make sure that a tensor has memory on the device. */
   tensor(info: TensorInfo): BufferPart {
     this.backend.uploadToGPU(info.dataId);

@@ -188,7 +188,7 @@ ${tests[form.family]}
 export const workgroupsCode = `
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id : vec3<u32>) {
-  if (id.x * 3u >= arrayLength(&plan)) { return; }
+  if (id.x >= params.positions) { return; }
   let listed = atomicLoad(&counts[params.rows]);
   let first = plan[id.x * 3u];
   workgroups[id.x * 3u] = min(max(listed, first) - first, plan[id.x * 3u + 1u]);

@@ -80,7 +80,8 @@ class Loader {
     return lines(
       this.shares.map((share) => {
         const item = this.item(share);
-        const guard = (share + 1) * threadsOf(this.scan.tile) > items ? `${item} < ${items}u` : 'true';
+        const guard =
+          (share + 1) * threadsOf(this.scan.tile) > items ? `${item} < ${items}u` : 'true';
         const values = ['x', 'y', 'z', 'w'].map(
           (c, i) => `        v${i} = ${load}(${side}From${share}.${c}, f, batch);`,
         );
@@ -201,9 +202,7 @@ class Sums {
   /** End of a block of features. */
   flush(indent: string): string {
     if (!this.blocked) return '';
-    return this.each(
-      (name) => `${indent}s${name} = s${name} + p${name}; p${name} = vec4<f32>();`,
-    );
+    return this.each((name) => `${indent}s${name} = s${name} + p${name}; p${name} = vec4<f32>();`);
   }
 }
 
@@ -244,9 +243,9 @@ function epilogue(scan: TileScan, terms: number): string {
   const ty = tile.rows / tile.rowsPerThread;
   const chunks = range(tile.columnsPerThread / 4);
   const derivedOf = (chunk: number): string =>
-    C.map((c) => `derived[params.pointDerivedBase + batch * params.points + near${chunk}.${c}]`).join(
-      ', ',
-    );
+    C.map(
+      (c) => `derived[params.pointDerivedBase + batch * params.points + near${chunk}.${c}]`,
+    ).join(', ');
   const usesNorms = form.family !== 'expression' && sum !== 'difference';
   const columns = chunks.map(
     (c) => `  let j${c} = columnsAt(tiley + (tx + ${c * tx}u) * 4u);
@@ -324,7 +323,7 @@ fn offerFour(row : u32, j : vec4<u32>, value : vec4<f32>, limit : f32) {
 
 /** Body of the shader, without bindings and parameters. */
 export function tileScanCode(scan: TileScan): string {
-  const { tile, form } = scan;
+  const { tile } = scan;
   const sums = new Sums(scan);
   const x = new Loader('x', scan);
   const y = new Loader('y', scan);
