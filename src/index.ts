@@ -5,6 +5,7 @@
 export * from './errors.js';
 export * from './metrics/index.js';
 export * from './models/index.js';
+export * from './neighbors/index.js';
 export { knn } from './ops/knn.js';
 export type { KnnOptions, KnnResult } from './ops/knn.js';
 export { pairwiseDistance } from './ops/pairwiseDistance.js';
