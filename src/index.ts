@@ -7,6 +7,7 @@ export * from './metrics/index.js';
 export * from './models/index.js';
 export { customMetric } from './ops/customMetric.js';
 export type { CustomMetric, CustomMetricParts } from './ops/customMetric.js';
+export * from './neighbors/index.js';
 export { knn } from './ops/knn.js';
 export type { KnnOptions, KnnResult } from './ops/knn.js';
 export type { MaskOptions } from './ops/masks.js';
