@@ -5,10 +5,36 @@ import type { KnnAttrs } from '../../specs/knn.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import { runDistances } from './distances.js';
-import { fillOutputs, float32View, int32View } from './heap.js';
+import type { DistanceMasks } from './distances.js';
+import { fillOutputs, float32View, int32View, optionalFloat32View } from './heap.js';
 import { withScratch } from './module.js';
 
-function compute(call: KernelCall<'queries' | 'points', KnnAttrs, BackendWasm>): TensorInfo[] {
+type Call = KernelCall<
+  'queries' | 'points',
+  KnnAttrs,
+  BackendWasm,
+  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
+>;
+
+function masksOf({ inputs, backend }: Call): DistanceMasks {
+  const { allowed, queryGroups, pointGroups } = inputs;
+  return {
+    allowed:
+      allowed === undefined
+        ? undefined
+        : {
+            words: int32View(backend, allowed),
+            batches: allowed.shape[0],
+            rows: allowed.shape[1],
+          },
+    groups:
+      queryGroups === undefined || pointGroups === undefined
+        ? undefined
+        : { x: int32View(backend, queryGroups), y: int32View(backend, pointGroups) },
+  };
+}
+
+function compute(call: Call): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const [batch, n, d] = inputs.queries.shape;
   const m = inputs.points.shape[1];
@@ -27,6 +53,9 @@ function compute(call: KernelCall<'queries' | 'points', KnnAttrs, BackendWasm>):
           form,
           x: float32View(backend, inputs.queries),
           y: float32View(backend, inputs.points),
+          xAux: optionalFloat32View(backend, inputs.queryAux),
+          yAux: optionalFloat32View(backend, inputs.pointAux),
+          masks: masksOf(call),
           batch,
           n,
           m,

@@ -1,4 +1,5 @@
 import { UnsupportedError } from '../../errors.js';
+import { TABLE_SIZE } from './worker.js';
 import { PLAIN_MODULE, SHARED_MODULE } from './latentModule.generated.js';
 
 /** Functions of the module: each runs one chunk of a job whose arguments stand in memory. */
@@ -31,6 +32,8 @@ export interface LatentModule {
   readonly compiled: WebAssembly.Module;
   readonly exports: LatentExports;
   readonly memory: WebAssembly.Memory;
+  /** Functions generated at run time, called by the module by their position. */
+  readonly table: WebAssembly.Table;
   /** Whether other threads can see the memory. */
   readonly shared: boolean;
 }
@@ -46,9 +49,10 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
 export function instantiate(shared: boolean): LatentModule {
   const memory = new WebAssembly.Memory({ initial: 16, maximum: MAXIMUM_PAGES, shared });
   const compiled = new WebAssembly.Module(decodeBase64(shared ? SHARED_MODULE : PLAIN_MODULE));
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, table } });
   // The build script compiles exactly these functions.
-  return { compiled, exports: exports as unknown as LatentExports, memory, shared };
+  return { compiled, exports: exports as unknown as LatentExports, memory, table, shared };
 }
 
 let current: LatentModule | undefined;
@@ -126,6 +130,10 @@ export class Scratch {
   /** Position to release to. */
   mark(): number {
     return this.top;
+  }
+
+  bytes(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length);
   }
 
   float32(address: number, length: number): Float32Array {
