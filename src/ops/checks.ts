@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor3D, TensorLike } from '@tensorflow/tfjs';
-import { DtypeError, ShapeError } from '../errors.js';
+import { DomainError, DtypeError, ShapeError } from '../errors.js';
+import { MODES } from '../specs/metricForm.js';
+import type { Mode } from '../specs/metricForm.js';
 import { broadcastShapes, formatShape, sizeOf } from '../util/shape.js';
 
 /** Two sets of rows with one common batch shape, flattened to rank 3 for the kernels. */
@@ -72,4 +74,16 @@ export function checkRowSets(
     return (same ? t : t.broadcastTo(full)).reshape([sizeOf(batchShape), rows, features]);
   };
   return { a: flatten(a), b: flatten(b), batchShape };
+}
+
+/** The mode asked for. @throws DomainError for an unknown one. */
+export function checkMode(op: string, mode: string | undefined): Mode {
+  const known = MODES.find((candidate) => candidate === (mode ?? 'exact'));
+  if (known !== undefined) return known;
+  throw new DomainError({
+    op,
+    arg: 'mode',
+    expected: `be one of ${MODES.join(', ')}`,
+    got: `'${mode ?? ''}'`,
+  });
 }

@@ -21,12 +21,17 @@ export function dispatch<
   composed: () => Tensor[],
 ): Tensor[] {
   if (composedOnly) return composed();
-  if (hasKernel(spec)) return runKernel(spec, inputs, attrs);
+  const given = new Set(
+    Object.entries<Tensor | undefined>(inputs)
+      .filter(([, tensor]) => tensor !== undefined)
+      .map(([name]) => name),
+  );
+  if (hasKernel(spec, attrs, given)) return runKernel(spec, inputs, attrs);
   const key = `${spec.op} on ${tf.getBackend()}`;
   if (!warned.has(key)) {
     warned.add(key);
     console.warn(
-      `tfjs-latent: ${spec.op} has no kernel on backend '${tf.getBackend()}' and runs composed of ` +
+      `tfjs-latent: ${spec.op} has no kernel for this call on backend '${tf.getBackend()}' and runs composed of ` +
         `tfjs ops, which is slower. FEATURES.md lists what each backend has.`,
     );
   }

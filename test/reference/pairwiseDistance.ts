@@ -14,7 +14,7 @@ export function referenceDistance(
       return Math.sqrt(dot(differences, differences));
     case 'sqeuclidean':
       return dot(differences, differences);
-    case 'manhattan':
+    case 'cityblock':
       return differences.reduce((sum, value) => sum + Math.abs(value), 0);
     case 'cosine': {
       const lengths = Math.sqrt(dot(x, x)) * Math.sqrt(dot(y, y));

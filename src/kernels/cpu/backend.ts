@@ -26,3 +26,14 @@ export function optionalValues(
 ): Float32Array | undefined {
   return input === undefined ? undefined : float32Values(backend, input);
 }
+
+/** The values of an int32 input that may be absent. */
+export function optionalIntegers(
+  backend: CpuBackend,
+  input: TensorInfo | undefined,
+): Int32Array | undefined {
+  if (input === undefined) return undefined;
+  const values = backend.readSync(input.dataId);
+  if (!(values instanceof Int32Array)) throw new TypeError(`cpu kernel got ${input.dtype} values`);
+  return values;
+}

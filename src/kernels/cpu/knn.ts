@@ -1,60 +1,48 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
+import { isSimilarity } from '../../specs/metricForm.js';
 import { knnSpec } from '../../specs/knn.js';
 import type { KnnAttrs } from '../../specs/knn.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
-import { float32Values, optionalValues } from './backend.js';
+import { float32Values, optionalIntegers, optionalValues } from './backend.js';
 import type { CpuBackend } from './backend.js';
-import { rowMetric } from './metrics.js';
+import { isAllowed } from '../shared/masks.js';
+import type { Masks } from '../shared/masks.js';
+import { pointsPerBlock, rowMetric } from '../shared/metrics.js';
+import { Nearest } from '../shared/nearest.js';
 
-/**
- * The k best of a stream of (rank, index) pairs that arrive by ascending index: sorted ascending, so a
- * new pair goes behind all equals and ties keep the lower index.
- */
-class SortedBest {
-  readonly ranks: Float64Array;
-  readonly indices: Int32Array;
-  private filled = 0;
+/** Queries that share one walk over the points: few, so that memory stays O(k). */
+const QUERIES = 8;
 
-  constructor(private readonly k: number) {
-    this.ranks = new Float64Array(k);
-    this.indices = new Int32Array(k);
-  }
+type Call = KernelCall<
+  'queries' | 'points',
+  KnnAttrs,
+  CpuBackend,
+  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
+>;
 
-  clear(): void {
-    this.filled = 0;
-    this.ranks.fill(Infinity);
-    this.indices.fill(-1);
-  }
-
-  offer(rank: number, index: number): void {
-    if (Number.isNaN(rank)) return;
-    if (this.filled === this.k && rank >= this.ranks[this.k - 1]) return;
-    let low = 0;
-    let high = this.filled;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.ranks[middle] <= rank) low = middle + 1;
-      else high = middle;
-    }
-    const end = Math.min(this.filled, this.k - 1);
-    this.ranks.copyWithin(low + 1, low, end);
-    this.indices.copyWithin(low + 1, low, end);
-    this.ranks[low] = rank;
-    this.indices[low] = index;
-    if (this.filled < this.k) this.filled++;
-  }
+function masksOf({ inputs, attrs, backend }: Call): Masks {
+  const [allowedBatch, allowedQueries, words] = inputs.allowed?.shape ?? [0, 0, 0];
+  return {
+    selfOffset: attrs.selfOffset,
+    allowed: optionalIntegers(backend, inputs.allowed),
+    allowedBatch,
+    allowedQueries,
+    words,
+    queryGroups: optionalIntegers(backend, inputs.queryGroups),
+    pointGroups: optionalIntegers(backend, inputs.pointGroups),
+  };
 }
 
-function compute(
-  call: KernelCall<'queries' | 'points', KnnAttrs, CpuBackend, 'queryAux' | 'pointAux'>,
-): TensorInfo[] {
+/** All modes are exact here: ranks are float64, and neighbours are ordered by the rounded distance. */
+function compute(call: Call): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const [batch, q, d] = inputs.queries.shape;
   const n = inputs.points.shape[1];
-  const { k, selfOffset } = attrs;
-  const { rank, finish } = rowMetric(
-    attrs.form,
+  const { k, form } = attrs;
+  const masks = masksOf(call);
+  const metric = rowMetric(
+    form,
     d,
     {
       values: float32Values(backend, inputs.queries),
@@ -65,24 +53,40 @@ function compute(
       aux: optionalValues(backend, inputs.pointAux),
     },
   );
-  const distances = new Float32Array(batch * q * k);
+  const similar = isSimilarity(form);
+  // A similarity is ordered by its negative, which is what its rank is.
+  const keyOf = similar ? (rank: number): number => rank : metric.finish;
+  const searches = Array.from({ length: Math.min(QUERIES, q) }, () => new Nearest(k, keyOf));
+  const keys = new Float32Array(batch * q * k);
   const indices = new Int32Array(batch * q * k);
-  const best = new SortedBest(k);
+  const block = pointsPerBlock(d);
+  const ranks = new Float64Array(block);
+
   for (let b = 0; b < batch; b++) {
-    for (let i = 0; i < q; i++) {
-      const excluded = selfOffset === undefined ? -1 : i + selfOffset;
-      best.clear();
-      for (let j = 0; j < n; j++) {
-        if (j === excluded) continue;
-        best.offer(rank(b * q + i, b * n + j), j);
+    for (let i0 = 0; i0 < q; i0 += QUERIES) {
+      const rows = Math.min(QUERIES, q - i0);
+      for (let j0 = 0; j0 < n; j0 += block) {
+        const count = Math.min(block, n - j0);
+        for (let row = 0; row < rows; row++) {
+          const i = i0 + row;
+          const nearest = searches[row];
+          metric.ranks(b * q + i, b * n + j0, count, ranks);
+          for (let t = 0; t < count; t++) {
+            // Most points fail the first test, so masks cost little.
+            if (nearest.mayEnter(ranks[t]) && isAllowed(masks, b, i, j0 + t, q, n)) {
+              nearest.offer(ranks[t], j0 + t);
+            }
+          }
+        }
       }
-      const out = (b * q + i) * k;
-      indices.set(best.indices, out);
-      for (let slot = 0; slot < k; slot++) distances[out + slot] = finish(best.ranks[slot]);
+      for (let row = 0; row < rows; row++) {
+        searches[row].drain(keys, indices, (b * q + i0 + row) * k);
+      }
     }
   }
+  if (similar) keys.forEach((key, slot) => (keys[slot] = -key));
   return [
-    backend.makeTensorInfo(outputs[0].shape, 'float32', distances),
+    backend.makeTensorInfo(outputs[0].shape, 'float32', keys),
     backend.makeTensorInfo(outputs[1].shape, 'int32', indices),
   ];
 }

@@ -2,8 +2,9 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 import { registerOnce } from '../../specs/spec.js';
 import { knnCpu } from './knn.js';
 import { pairwiseDistanceCpu } from './pairwiseDistance.js';
+import { rowDistanceCpu } from './rowDistance.js';
 
 /** Our kernels of the cpu backend, sorted by name. */
-export const kernels: readonly KernelConfig[] = [knnCpu, pairwiseDistanceCpu];
+export const kernels: readonly KernelConfig[] = [knnCpu, pairwiseDistanceCpu, rowDistanceCpu];
 
 registerOnce(kernels);

@@ -1,6 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
-import { UnsupportedError } from '../../errors.js';
 import type { MetricForm } from '../../specs/metricForm.js';
 import { cityblockForm } from '../../specs/metricForms.js';
 import { pairwiseDistanceSpec } from '../../specs/pairwiseDistance.js';
@@ -28,16 +27,11 @@ function blockOf(n: number, m: number): 1 | 4 {
 
 type Metric = 'euclidean' | 'sqeuclidean' | 'manhattan' | 'cosine';
 
-function metricOf(form: MetricForm): Metric {
+function metricOf(form: MetricForm): Metric | undefined {
   if (form.family === 'squares') return form.root ? 'euclidean' : 'sqeuclidean';
   if (form.family === 'cosine') return 'cosine';
   if (form.key === cityblockForm.key) return 'manhattan';
-  throw new UnsupportedError({
-    op: pairwiseDistanceSpec.op,
-    arg: 'metric',
-    expected: 'have a webgpu kernel',
-    got: form.key,
-  });
+  return undefined;
 }
 
 /** What one feature adds to the sum, of the difference of two values. */
@@ -167,6 +161,7 @@ class PairwiseDistanceProgram implements WebGPUProgram {
 function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, WebGPUBackend>): TensorInfo[] {
   const { inputs, backend, outputs } = call;
   const metric = metricOf(call.attrs.form);
+  if (metric === undefined) throw new Error(`no shader for ${call.attrs.form.key}`);
   const [{ shape }] = outputs;
   const d = inputs.x.shape[2];
   if (sizeOf(shape) === 0 || d === 0) {
@@ -191,4 +186,9 @@ function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, WebGPUBacken
   return [result];
 }
 
-export const pairwiseDistanceWebgpu = defineKernel(pairwiseDistanceSpec, 'webgpu', compute);
+export const pairwiseDistanceWebgpu = defineKernel(
+  pairwiseDistanceSpec,
+  'webgpu',
+  compute,
+  ({ form }) => metricOf(form) !== undefined,
+);

@@ -1,8 +1,21 @@
+import type { MetricName } from '../../specs/metric.js';
 import { z } from 'zod';
 import { DomainError } from '../../errors.js';
-import { METRICS } from '../../specs/metric.js';
 
 // Each rule is the text that follows "must" in the error message.
+
+/** Metrics of the neighbour search among latents: those without parameters, in both spellings. */
+const BANK_METRICS = [
+  'euclidean',
+  'sqeuclidean',
+  'manhattan',
+  'cosine',
+  'braycurtis',
+  'canberra',
+  'chebyshev',
+  'cityblock',
+  'correlation',
+] as const satisfies readonly MetricName[];
 
 function integer(min: number, max: number, noun = 'an integer'): z.ZodNumber {
   const top = max === Number.MAX_SAFE_INTEGER ? '' : ` and <= ${max}`;
@@ -78,7 +91,7 @@ const schema = z.strictObject({
   training: choice('joint', 'two-stage').default('joint'),
   stageTwoRates: stageRates.prefault({}),
   k: integer(1, COUNT).default(25),
-  metric: choice(...METRICS).default('manhattan'),
+  metric: choice(...BANK_METRICS).default('manhattan'),
   bankLimit: integer(1, COUNT, 'null or an integer').nullable().default(null),
   calibrationFraction: real(0.001, 0.9).default(0.1),
   calibrationLimit: integer(1, COUNT, 'null or an integer').nullable().default(null),

@@ -4,11 +4,12 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { setThreads } from '../../../src/kernels/wasm/register.js';
 import { knnSpec } from '../../../src/specs/knn.js';
 import type { KnnAttrs } from '../../../src/specs/knn.js';
-import { METRICS } from '../../../src/specs/metric.js';
 import { runKernel } from '../../../src/specs/spec.js';
 import { referenceKnn } from '../../reference/knn.js';
 import { referenceDistance } from '../../reference/pairwiseDistance.js';
 import { expectNeighbours } from '../../support/compare.js';
+import { formOf, PLAIN_METRICS } from '../../support/forms.js';
+import type { PlainMetric } from '../../support/forms.js';
 import { expectNoLeak } from '../../support/leaks.js';
 import { distanceTolerance } from '../../support/tolerances.js';
 import { normals, rowsOf, startWasm, valuesOf } from './start.js';
@@ -18,17 +19,23 @@ interface Found {
   readonly indices: number[];
 }
 
+interface Call extends Pick<KnnAttrs, 'k' | 'selfOffset'> {
+  readonly metric: PlainMetric;
+}
+
 /** Neighbours of n queries among m points by the kernel. */
 async function neighbours(
   queries: Float32Array,
   points: Float32Array,
   d: number,
-  attrs: KnnAttrs,
+  call: Call,
   batch = 1,
 ): Promise<Found> {
   const [distances, indices] = tf.tidy(() => {
     const rows = (values: Float32Array): tf.Tensor3D =>
       tf.tensor3d(values, [batch, values.length / d / batch, d]);
+    const { metric, k, selfOffset } = call;
+    const attrs = { form: formOf(metric), k, selfOffset, mode: 'exact', resident: false } as const;
     return runKernel(knnSpec, { queries: rows(queries), points: rows(points) }, attrs);
   });
   expect(indices.dtype).toBe('int32');
@@ -39,7 +46,7 @@ async function expectOracle(
   queries: Float32Array,
   points: Float32Array,
   d: number,
-  attrs: KnnAttrs,
+  attrs: Call,
 ): Promise<void> {
   const got = await neighbours(queries, points, d, attrs);
   const q = rowsOf(queries, queries.length / d, d);
@@ -55,7 +62,7 @@ describe('knn kernel on wasm', () => {
   beforeAll(startWasm);
   afterEach(() => setThreads(undefined));
 
-  it.each(METRICS)('%s equals the oracle for sizes around the tiles', async (metric) => {
+  it.each(PLAIN_METRICS)('%s equals the oracle for sizes around the tiles', async (metric) => {
     const size = fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 33, 65);
     await fc.assert(
       fc.asyncProperty(size, size, size, fc.nat(2 ** 30), async (n, m, d, seed) => {
@@ -72,14 +79,14 @@ describe('knn kernel on wasm', () => {
 
   it.each([1, 64, 65, 200, 500])('finds k = %i of 500 points, sorted or in heaps', async (k) => {
     const [queries, points] = [normals(21 * 6, 1), normals(500 * 6, 2)];
-    await expectOracle(queries, points, 6, { metric: 'manhattan', k, ...none });
+    await expectOracle(queries, points, 6, { metric: 'cityblock', k, ...none });
   });
 
   it('returns equal points by ascending index, for short and long lists', async () => {
     const points = new Float32Array(300 * 3).fill(0.5);
     const queries = normals(6 * 3, 3);
     for (const k of [1, 10, 64, 65, 300]) {
-      for (const metric of METRICS) {
+      for (const metric of PLAIN_METRICS) {
         const { indices } = await neighbours(queries, points, 3, { metric, k, ...none });
         const want = Array.from({ length: 6 * k }, (_, slot) => slot % k);
         expect(indices).toEqual(want);
@@ -105,7 +112,7 @@ describe('knn kernel on wasm', () => {
     const points = Float32Array.of(NaN, 1, Infinity, NaN, 2, Infinity);
     for (const k of [6]) {
       const found = await neighbours(Float32Array.of(0), points, 1, {
-        metric: 'manhattan',
+        metric: 'cityblock',
         k,
         ...none,
       });
@@ -154,7 +161,7 @@ describe('knn kernel on wasm', () => {
 
   it('gives the same bits on one, two and three threads', async () => {
     const [queries, points] = [normals(333 * 40, 7), normals(1111 * 40, 8)];
-    for (const metric of METRICS) {
+    for (const metric of PLAIN_METRICS) {
       const results: Found[] = [];
       for (const threads of [1, 2, 3]) {
         setThreads(threads);

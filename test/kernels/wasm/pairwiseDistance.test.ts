@@ -2,32 +2,32 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { setThreads } from '../../../src/kernels/wasm/register.js';
-import { METRICS } from '../../../src/specs/metric.js';
-import type { Metric } from '../../../src/specs/metric.js';
 import { pairwiseDistanceSpec } from '../../../src/specs/pairwiseDistance.js';
 import { runKernel } from '../../../src/specs/spec.js';
 import { referencePairwise } from '../../reference/pairwiseDistance.js';
 import { expectClose } from '../../support/compare.js';
+import { formOf, PLAIN_METRICS } from '../../support/forms.js';
+import type { PlainMetric } from '../../support/forms.js';
 import { expectNoLeak } from '../../support/leaks.js';
 import { distanceTolerance } from '../../support/tolerances.js';
 import { normals, rowsOf, startWasm, valuesOf } from './start.js';
 
 /** Distances of n to m rows of d values by the kernel. */
 async function distances(
-  metric: Metric,
+  metric: PlainMetric,
   x: Float32Array,
   y: Float32Array,
   [batch, n, m, d]: readonly [number, number, number, number],
 ): Promise<number[]> {
   const [out] = tf.tidy(() => {
     const inputs = { x: tf.tensor3d(x, [batch, n, d]), y: tf.tensor3d(y, [batch, m, d]) };
-    return runKernel(pairwiseDistanceSpec, inputs, { metric });
+    return runKernel(pairwiseDistanceSpec, inputs, { form: formOf(metric), mode: 'exact' });
   });
   expect(out.shape).toEqual([batch, n, m]);
   return valuesOf(out);
 }
 
-function reference(metric: Metric, x: Float32Array, y: Float32Array, d: number): number[] {
+function reference(metric: PlainMetric, x: Float32Array, y: Float32Array, d: number): number[] {
   const [n, m] = [x.length / d, y.length / d];
   return referencePairwise(metric, rowsOf(x, n, d), rowsOf(y, m, d)).flat();
 }
@@ -38,7 +38,7 @@ describe('pairwiseDistance kernel on wasm', () => {
   beforeAll(startWasm);
   afterEach(() => setThreads(undefined));
 
-  it.each(METRICS)('%s equals the oracle for sizes around the tiles', async (metric) => {
+  it.each(PLAIN_METRICS)('%s equals the oracle for sizes around the tiles', async (metric) => {
     const size = fc.constantFrom(...EDGES);
     await fc.assert(
       fc.asyncProperty(size, size, size, fc.nat(2 ** 30), async (n, m, d, seed) => {
@@ -50,7 +50,7 @@ describe('pairwiseDistance kernel on wasm', () => {
     );
   });
 
-  it.each(METRICS)('%s keeps its bound at 4096 features', async (metric) => {
+  it.each(PLAIN_METRICS)('%s keeps its bound at 4096 features', async (metric) => {
     const d = 4096;
     const y = normals(9 * d, 2);
     const x = normals(5 * d, 1).map((value, i) => (i < d ? y[i] + 1e-3 * value : value + 3));
@@ -63,7 +63,7 @@ describe('pairwiseDistance kernel on wasm', () => {
     const x = new Float32Array(64 * d);
     for (let i = 0; i < 64; i++) x.fill(0.1 + i * 0.013, i * d, (i + 1) * d);
     const y = new Float32Array(d);
-    for (const metric of ['euclidean', 'sqeuclidean', 'manhattan'] as const) {
+    for (const metric of ['euclidean', 'sqeuclidean', 'cityblock'] as const) {
       const got = await distances(metric, x, y, [1, 64, 1, d]);
       expectClose(got, reference(metric, x, y, d), distanceTolerance(metric));
     }
@@ -82,22 +82,22 @@ describe('pairwiseDistance kernel on wasm', () => {
   it('handles a batch matrix by matrix', async () => {
     const [batch, n, m, d] = [3, 5, 11, 6];
     const [x, y] = [normals(batch * n * d, 4), normals(batch * m * d, 5)];
-    const got = await distances('manhattan', x, y, [batch, n, m, d]);
+    const got = await distances('cityblock', x, y, [batch, n, m, d]);
     const want = Array.from({ length: batch }, (_, b) =>
       reference(
-        'manhattan',
+        'cityblock',
         x.slice(b * n * d, (b + 1) * n * d),
         y.slice(b * m * d, (b + 1) * m * d),
         d,
       ),
     ).flat();
-    expectClose(got, want, distanceTolerance('manhattan'));
+    expectClose(got, want, distanceTolerance('cityblock'));
   });
 
   it('gives the same bits on one, two and three threads', async () => {
     const [n, m, d] = [203, 301, 70];
     const [x, y] = [normals(n * d, 6), normals(m * d, 7)];
-    for (const metric of METRICS) {
+    for (const metric of PLAIN_METRICS) {
       const results: number[][] = [];
       for (const threads of [1, 2, 3]) {
         setThreads(threads);
@@ -135,7 +135,7 @@ describe('pairwiseDistance kernel on wasm', () => {
 
   it('keeps NaN to its rows, in cosine distance to the zero vector too', async () => {
     const x = Float32Array.of(1, 2, NaN, 1, 0, 0);
-    for (const metric of METRICS) {
+    for (const metric of PLAIN_METRICS) {
       const got = await distances(metric, x, x, [1, 3, 3, 2]);
       got.forEach((value, i) => {
         expect(Number.isNaN(value)).toBe(i % 3 === 1 || Math.floor(i / 3) === 1);

@@ -1,0 +1,77 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
+import { children, expressionKey } from '../specs/expression.js';
+import type { Binary, Expression, Unary, Variable } from '../specs/expression.js';
+import { asin, asinh, log1p } from './elementary.js';
+
+const UNARY: Readonly<Record<Unary, (v: Tensor) => Tensor>> = {
+  neg: (v) => tf.neg(v),
+  abs: (v) => tf.abs(v),
+  sign: (v) => tf.sign(v),
+  sqrt: (v) => tf.sqrt(v),
+  square: (v) => tf.square(v),
+  exp: (v) => tf.exp(v),
+  log: (v) => tf.log(v),
+  log1p,
+  sin: (v) => tf.sin(v),
+  cos: (v) => tf.cos(v),
+  asin,
+  asinh,
+};
+
+const BINARY: Readonly<Record<Binary, (left: Tensor, right: Tensor) => Tensor>> = {
+  add: (left, right) => tf.add(left, right),
+  sub: (left, right) => tf.sub(left, right),
+  mul: (left, right) => tf.mul(left, right),
+  div: (left, right) => tf.div(left, right),
+  min: (left, right) => tf.minimum(left, right),
+  max: (left, right) => tf.maximum(left, right),
+  pow: (left, right) => tf.pow(left, right),
+};
+
+const COMPARE = { lt: tf.less, le: tf.lessEqual, eq: tf.equal } as const;
+
+/** tf.where wants one shape; the parts of an expression may broadcast. */
+function select(condition: Tensor, then: Tensor, otherwise: Tensor): Tensor {
+  const shape = tf.broadcast_util.assertAndGetBroadcastShape(
+    tf.broadcast_util.assertAndGetBroadcastShape(condition.shape, then.shape),
+    otherwise.shape,
+  );
+  return tf.where(
+    condition.broadcastTo(shape),
+    then.broadcastTo(shape),
+    otherwise.broadcastTo(shape),
+  );
+}
+
+/**
+ * Value of an expression in tfjs ops; variables are tensors that broadcast with each other. Equal parts
+ * are computed once per call.
+ */
+export function evaluateTensors(
+  expression: Expression,
+  variables: Readonly<Partial<Record<Variable, Tensor>>>,
+): Tensor {
+  const known = new Map<string, Tensor>();
+  const value = (part: Expression): Tensor => {
+    const key = expressionKey(part);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const result = compute(part);
+    known.set(key, result);
+    return result;
+  };
+  const compute = (part: Expression): Tensor => {
+    if (part.kind === 'constant') return tf.scalar(part.value, 'float32');
+    if (part.kind === 'variable') {
+      const given = variables[part.name];
+      if (given === undefined) throw new Error(`variable ${part.name} has no value here`);
+      return given;
+    }
+    const inputs = children(part).map(value);
+    if (part.kind === 'unary') return UNARY[part.op](inputs[0]);
+    if (part.kind === 'binary') return BINARY[part.op](inputs[0], inputs[1]);
+    return select(COMPARE[part.compare](inputs[0], inputs[1]), inputs[2], inputs[3]);
+  };
+  return tf.tidy(() => value(expression).clone());
+}

@@ -1,0 +1,26 @@
+/**
+ * Lower triangular L with L L^T = the matrix, float64 (Cholesky-Banachiewicz).
+ * @param matrix Square and symmetric (to 1e-9 of its largest entry).
+ * @returns Rows of L, or undefined when the matrix is not symmetric positive definite.
+ */
+export function cholesky(
+  matrix: readonly (readonly number[])[],
+): readonly (readonly number[])[] | undefined {
+  const n = matrix.length;
+  const largest = Math.max(0, ...matrix.flat().map(Math.abs));
+  const factor = matrix.map(() => new Array<number>(n).fill(0));
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      if (!(Math.abs(matrix[i][j] - matrix[j][i]) <= 1e-9 * largest)) return undefined;
+      let sum = matrix[i][j];
+      for (let k = 0; k < j; k++) sum -= factor[i][k] * factor[j][k];
+      if (i === j) {
+        if (!(sum > 0) || !Number.isFinite(sum)) return undefined;
+        factor[i][i] = Math.sqrt(sum);
+      } else {
+        factor[i][j] = sum / factor[j][j];
+      }
+    }
+  }
+  return factor;
+}
