@@ -61,6 +61,17 @@ export const TOLERANCES = {
     absolute: 16 * ULP,
     reason: 'asinh of a quotient of float32 scalars per row, absolute in units of s |x| + 1',
   },
+  antipode: {
+    relative: 0,
+    absolute: 6e-4,
+    reason: 'asin near 1: half an ulp under the root becomes its root, 2 sqrt(2^-24)',
+  },
+  expanded: {
+    relative: 16 * ULP,
+    absolute: 2e-3,
+    reason:
+      '|x|^2 + |y|^2 - 2 x.y cancels to some ulp of |x|^2, and a root of that stands in the distance',
+  },
   gradient: {
     relative: 2e-3,
     absolute: 2e-3,
