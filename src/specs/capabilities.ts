@@ -46,4 +46,22 @@ export const CAPABILITIES: readonly Capability[] = [
     reason: 'the binding loads no custom ops; runs as slabs of TensorFlow ops',
   },
   { op: 'rowDistance', backend: 'cpu', state: 'kernel' },
+  {
+    op: 'rowDistance',
+    backend: 'wasm',
+    state: 'composed',
+    reason: 'one pass of elementwise ops, bound by memory',
+  },
+  {
+    op: 'rowDistance',
+    backend: 'webgpu',
+    state: 'composed',
+    reason: 'one pass of elementwise ops, bound by memory',
+  },
+  {
+    op: 'rowDistance',
+    backend: 'tensorflow',
+    state: 'composed',
+    reason: 'the binding loads no custom ops; runs as TensorFlow ops',
+  },
 ];

@@ -52,7 +52,11 @@ function largestFinite(values: Float32Array): number {
 
 /** Power of two by which both inputs are multiplied before squares are taken. */
 function scaleFor(form: MetricForm, x: Float32Array, y: Float32Array): number {
-  if (form.family !== 'squares') return 1;
+  return form.family === 'squares' ? powerOfTwoFor(x, y) : 1;
+}
+
+/** Power of two that brings the largest finite magnitude near 1 where it lies outside the bounds. */
+export function powerOfTwoFor(x: Float32Array, y: Float32Array): number {
   const largest = Math.max(largestFinite(x), largestFinite(y));
   if (largest === 0 || (largest >= SMALL && largest <= LARGE)) return 1;
   // Both the scale and its inverse have to be float32 numbers.

@@ -6,3 +6,4 @@
 export { matMulBlock, matMulPack } from './matMul';
 export { distancePack, knnBlock, pairwiseBlock } from './distance';
 export { im2colRow } from './im2col';
+export { productBlock, productPack, productQueries } from './knnProduct';
