@@ -63,6 +63,6 @@ export function matMulCases(): BenchCase[] {
     // Elsewhere both subjects are the same code.
     obstacle: ({ backend }) =>
       backend === 'wasm' ? undefined : 'our product replaces the one of tfjs on wasm only',
-    prepare: () => Promise.resolve(prepare(shape)),
+    prepare: () => prepare(shape),
   }));
 }

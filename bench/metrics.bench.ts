@@ -148,7 +148,7 @@ export function metricCases(peers: Peers): BenchCase[] {
       name: `${metric} ${shapeName(shape)}`,
       ...searchWork(shape),
       fast: metric === 'cityblock' || metric === 'jensenshannon',
-      prepare: (place) => Promise.resolve(prepare(metric, shape, place, peers)),
+      prepare: (place) => prepare(metric, shape, place, peers),
     };
   });
 }

@@ -113,6 +113,6 @@ export function pairwiseCases(): BenchCase[] {
     flops: 2 * shape.m * shape.d,
     bytes: 4 * (shape.d * (shape.n + shape.m) + shape.n * shape.m),
     fast: shape.fast ?? false,
-    prepare: () => Promise.resolve(prepare(shape)),
+    prepare: () => prepare(shape),
   }));
 }

@@ -39,7 +39,7 @@ const plain = (value: number, scale = 0): OraclePair => ({
 
 /** A distance that is computed as finish(inner). */
 const through = (inner: number, finish: OraclePair['finish'], scale: number): OraclePair => ({
-  value: finish(inner),
+  value: finish === undefined ? inner : finish(inner),
   inner,
   finish,
   scale,
