@@ -24,12 +24,7 @@ export const SPECS = [knnSpec, pairwiseDistanceSpec, rowDistanceSpec] as const;
 export const CAPABILITIES: readonly Capability[] = [
   { op: 'knn', backend: 'cpu', state: 'kernel' },
   { op: 'knn', backend: 'wasm', state: 'kernel' },
-  {
-    op: 'knn',
-    backend: 'webgpu',
-    state: 'composed',
-    reason: 'slabs of the pairwiseDistance kernel and tfjs topk; a fused kernel is planned',
-  },
+  { op: 'knn', backend: 'webgpu', state: 'kernel' },
   {
     op: 'knn',
     backend: 'tensorflow',

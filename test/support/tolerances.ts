@@ -79,7 +79,7 @@ export const TOLERANCES = {
     absolute: 6e-4,
     reason: 'asin near 1: half an ulp under the root becomes its root, 2 sqrt(2^-24)',
   },
-  expanded: {
+  expandedRoot: {
     relative: 16 * ULP,
     absolute: 2e-3,
     reason:

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { METRICS } from '../../src/specs/metric.js';
-import type { ReferenceParameters } from './distance.js';
-import { referencePairwise } from './pairwiseDistance.js';
+import type { ReferenceParameters } from '../reference/distance.js';
+import { referencePairwise } from '../reference/pairwiseDistance.js';
 import { expectClose } from '../support/compare.js';
 import { TOLERANCES } from '../support/tolerances.js';
 
@@ -17,7 +17,7 @@ interface GoldenCase {
 }
 
 const golden = JSON.parse(
-  readFileSync(new URL('../golden/metrics.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('./metrics.json', import.meta.url), 'utf8'),
 ) as { readonly cases: readonly GoldenCase[] };
 
 const tag = ({ p, c }: ReferenceParameters): string =>
