@@ -1,7 +1,7 @@
 import { evaluatorOf } from '../../../src/specs/evaluate.js';
 import type { ExpressionForm, MetricForm } from '../../../src/specs/metricForm.js';
 import * as forms from '../../../src/specs/metricForms.js';
-import { Rng } from '../../../src/util/rng.js';
+import type { Rng } from '../../../src/util/rng.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { Tolerance } from '../../support/tolerances.js';
 
