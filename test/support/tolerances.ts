@@ -25,7 +25,7 @@ export const TOLERANCES = {
       'as distance, with elementary functions of up to 4 ulp in the terms and at the end, and a power ' +
       'or a quotient that may double the error of what it is given',
   },
-  expanded: {
+  expandedSquares: {
     relative: 16 * ULP,
     absolute: 32 * ULP,
     reason:

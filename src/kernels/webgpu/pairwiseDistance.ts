@@ -39,6 +39,9 @@ interface PreparedSides {
   readonly temporary: readonly TensorInfo[];
 }
 
+/** Rows of x from which moving all rows to the mean is little beside the products. */
+const EXPANDED_ROWS = 64;
+
 const isCosine = (form: MetricForm): boolean => form.family === 'cosine';
 
 function prepare({ backend, form, mode }: Problem, x: Side, y: Side): PreparedSides {
@@ -55,7 +58,7 @@ function prepare({ backend, form, mode }: Problem, x: Side, y: Side): PreparedSi
     const aux = undefined;
     return { rule: pairRule(form), x: { rows: xRows, aux }, y: { rows: yRows, aux }, temporary };
   }
-  if (form.family === 'squares' && mode === 'fast') {
+  if (form.family === 'squares' && mode === 'fast' && x.rows.shape[1] >= EXPANDED_ROWS) {
     const mean = keep(meanRow(backend, y.rows));
     const shifted = ({ rows }: Side): Side => {
       const moved = keep(shiftedRows(backend, rows, mean));
