@@ -115,13 +115,14 @@ export const jensenshannonForm = ((): ExpressionForm => {
 
 /**
  * Kullback-Leibler divergence sum x ln(x / y) of rows that add to 1, as the sum of
- * x ln(x / y) - x + y, none of which is negative: with t = (y - x) / x each is x (t - ln(1 + t)).
+ * x ln(x / y) - x + y, none of which is negative: with t = (y - x) / x each is x (t - ln(y / x)), by its
+ * series near t = 0. ln(1 + t) would lose y where it is far below x.
  */
 export const klForm = ((): ExpressionForm => {
   const t = e.div(e.sub(y, x), x);
   const coefficients = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? 1 : -1) / (i + 2));
   const series = e.mul(e.square(t), polynomial(t, coefficients));
-  const bracket = e.where('lt', e.abs(t), 0.125, series, e.sub(t, e.log1p(t)));
+  const bracket = e.where('lt', e.abs(t), 0.125, series, e.sub(t, e.log(e.div(y, x))));
   return sumOf(e.where('eq', x, 0, y, e.mul(x, bracket)));
 })();
 

@@ -24,6 +24,25 @@ export const TOLERANCES = {
     reason:
       '1 - cos cancels for near-parallel vectors: float32 unit vectors leave an absolute error of a few ulp of 1',
   },
+  innerProduct: {
+    relative: 0,
+    absolute: 16 * ULP,
+    reason: 'blocked float32 sums of rounded products, relative to the sum of their magnitudes',
+  },
+  elementary: {
+    relative: 64 * ULP,
+    absolute: 0,
+    reason:
+      'terms that subtract elementary functions of float32 arguments: where kl and jensenshannon change ' +
+      'from series to closed form (t = 1/8, t^2 = 1/16) an ulp of the logarithm is 16 of the term',
+  },
+  generated: {
+    relative: 128 * ULP,
+    absolute: 0,
+    reason:
+      'random expressions of up to four levels without cancellation: powers and exponentials multiply ' +
+      'the few ulp of what is inside them, up to 8 times a level',
+  },
   gradient: {
     relative: 2e-3,
     absolute: 2e-3,
