@@ -85,6 +85,18 @@ export const TOLERANCES = {
     reason:
       '|x|^2 + |y|^2 - 2 x.y cancels to some ulp of |x|^2, and a root of that stands in the distance',
   },
+  innerProduct: {
+    relative: 0,
+    absolute: 16 * ULP,
+    reason: 'blocked float32 sums of rounded products, relative to the sum of their magnitudes',
+  },
+  generated: {
+    relative: 128 * ULP,
+    absolute: 0,
+    reason:
+      'random expressions of up to four levels without cancellation: powers and exponentials multiply ' +
+      'the few ulp of what is inside them, up to 8 times a level',
+  },
   gradient: {
     relative: 2e-3,
     absolute: 2e-3,

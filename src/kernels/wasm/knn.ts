@@ -1,10 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { FLOAT32_ROUNDOFF } from '../../numerics.js';
+import { FLOAT32_MAX, FLOAT32_ROUNDOFF } from '../../numerics.js';
+import { evaluatorOf } from '../../specs/evaluate.js';
 import { knnSpec } from '../../specs/knn.js';
 import type { KnnAttrs } from '../../specs/knn.js';
 import type { ProductForm } from '../../specs/metricForm.js';
-import { cityblockForm } from '../../specs/metricForms.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import type { Masks } from '../shared/masks.js';
@@ -17,6 +17,7 @@ import { productCandidates } from './knnProduct.js';
 import type { Candidates } from './knnProduct.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
+import { inputRange, rankError } from './rankError.js';
 
 type Call = KernelCall<
   'queries' | 'points',
@@ -112,8 +113,8 @@ function searchMatrix(
   const isSmall = n * m * Math.max(1, d) <= SMALL_SEARCH || keep === m || d === 0;
   if (!isSmall) {
     if (isProduct(search)) left = productRows(scratch, search, rows, keep);
-    if (hasRelativeBound(search) && left.length > 0)
-      left = directRows(scratch, search, rows, keep, left);
+    const isBeyond = left.length > 0 ? certificate(search) : undefined;
+    if (isBeyond !== undefined) left = directRows(scratch, search, rows, keep, left, isBeyond);
   }
   for (const row of left) rows.scan(row);
 }
@@ -138,42 +139,62 @@ function productRows(
   return failed;
 }
 
-/** Whether the float32 rank of differences is off by a small factor only. */
-function hasRelativeBound({ form }: ExactSearch): boolean {
-  return form.family === 'squares' || form.key === cityblockForm.key;
+/**
+ * Whether a point whose float32 rank is at least `threshold` is certainly farther than the neighbour of
+ * float64 rank `last`.
+ */
+type Beyond = (threshold: number, last: number) => boolean;
+
+/** A certificate for candidates by float32 ranks; undefined where float32 says nothing certain. */
+function certificate(search: ExactSearch): Beyond | undefined {
+  const { form, x, y, xAux, yAux, d } = search;
+  if (form.family === 'squares') {
+    // Sums of non-negative terms; overflow and underflow are left to the float64 search.
+    const error = (64 + d / 64 + 8) * FLOAT32_ROUNDOFF;
+    return (square, last) =>
+      square < 1e37 && square > 1e-30 && square * (1 - error) * (1 - 2 ** -20) > last;
+  }
+  if (form.family !== 'expression') return undefined;
+  const range = inputRange([x, y], [xAux, yAux]);
+  const error = range && rankError(form, d, range);
+  if (error === undefined) {
+    // Each backend ranks by its own values where a form is not algebraic: here a float32 choice of
+    // candidates, measured in float64.
+    return form.algebraic ? undefined : () => true;
+  }
+  const { finish } = evaluatorOf(form);
+  return (rank, last) => {
+    const lowest = Math.min(rank, FLOAT32_MAX) * (1 - error.relative) - error.absolute;
+    // Equal distances would be ordered by index.
+    return lowest > last && Math.fround(finish(lowest)) > Math.fround(finish(last));
+  };
 }
 
-/**
- * Second level: candidates by float32 differences, whose sums of non-negative terms are off by at most
- * (64 + d/64 + 8) u, relative: so every other point has a true rank above the worst candidate's less
- * that.
- */
+/** Second level: candidates by float32 ranks of differences. Returns the rows that are not certain. */
 function directRows(
   scratch: Scratch,
   search: ExactSearch,
   rows: ExactRows,
   keep: number,
   wanted: readonly number[],
+  isBeyond: Beyond,
 ): number[] {
-  const { d, m, masks } = search;
+  const { m, masks } = search;
   // A query's own point is found and then dropped.
   const count = Math.min(m, keep + (masks.selfOffset === undefined ? 0 : 1));
   const failed: number[] = [];
-  const error = (64 + d / 64 + 8) * FLOAT32_ROUNDOFF;
   const queries = someQueries(search, wanted);
-  directSearch(scratch, search, queries, count, true, (first, values, found) => {
+  const isRoot = search.form.family === 'squares' && search.form.root;
+  directSearch(scratch, search, queries, count, isProduct(search), (first, values, found) => {
     for (let i = 0; i * count < values.length; i++) {
       const row = wanted[first + i];
       const candidates = found.slice(i * count, (i + 1) * count).sort();
-      const rank = rows.measure(row, candidates);
-      const worst = values[(i + 1) * count - 1];
-      const isRoot = search.form.family === 'squares' && search.form.root;
-      const threshold = isRoot ? worst * worst : worst;
-      // A list that is not full holds all that exists.
+      const last = rows.measure(row, candidates);
+      // A list that is not full holds every point that has a distance.
       if (candidates[0] < 0) continue;
-      // Overflow and underflow of float32 are left to the float64 search.
-      const inRange = threshold < 1e37 && threshold > 1e-30;
-      if (!(inRange && threshold * (1 - error) * (1 - 2 ** -20) > rank)) failed.push(row);
+      const worst = values[(i + 1) * count - 1];
+      const threshold = isRoot ? worst * worst : worst;
+      if (!isBeyond(threshold, last)) failed.push(row);
     }
   });
   return failed;

@@ -351,7 +351,7 @@ function eligible(args: usize, query: u32, end: u32, col: u32, cols: u32): u32 {
     const stride = load<u32>(args, ALLOWED_STRIDE);
     let bits: u32 = 0;
     for (let r: u32 = 0; r < end; r++) {
-      bits |= <u32>load<u8>(allowed + <usize>(query + r) * stride + (col >> 3)) << (8 * r);
+      bits |= (<u32>load<u8>(allowed + <usize>(query + r) * stride + (col >> 3))) << (8 * r);
     }
     pairs &= bits;
   }
@@ -364,7 +364,7 @@ function eligible(args: usize, query: u32, end: u32, col: u32, cols: u32): u32 {
       const group = i32x4.splat(load<i32>(own + (r << 2)));
       const same =
         i32x4.bitmask(i32x4.eq(low, group)) | (i32x4.bitmask(i32x4.eq(high, group)) << 4);
-      bits |= <u32>same << (8 * r);
+      bits |= (<u32>same) << (8 * r);
     }
     pairs &= bits;
   }

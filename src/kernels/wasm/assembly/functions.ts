@@ -76,10 +76,7 @@ export function log(v: v128): v128 {
 export function log1p(v: v128): v128 {
   const one = f32x4.splat(1);
   const u = f32x4.add(v, one);
-  const near = v128.and(
-    f32x4.gt(v, f32x4.splat(-0.2928932)),
-    f32x4.lt(v, f32x4.splat(0.4142135)),
-  );
+  const near = v128.and(f32x4.gt(v, f32x4.splat(-0.2928932)), f32x4.lt(v, f32x4.splat(0.4142135)));
   const e = i32x4.shr_s(i32x4.sub(u, i32x4.splat(ROOT_HALF)), 23);
   const m = f32x4.sub(i32x4.sub(u, i32x4.shl(e, 23)), one);
   const lost = v128.bitselect(
@@ -141,10 +138,7 @@ function wideFloat(n: v128): v128 {
 function widePower(v: v128, p: v128): v128 {
   const e = wideExponent(v);
   const log = wideLog1p(wideMantissa(v, e));
-  const t = f64x2.mul(
-    p,
-    f64x2.add(wideFloat(e), f64x2.mul(log, f64x2.splat(1.4426950408889634))),
-  );
+  const t = f64x2.mul(p, f64x2.add(wideFloat(e), f64x2.mul(log, f64x2.splat(1.4426950408889634))));
   // Beyond these float32 knows only 0 and Infinity.
   const x = f64x2.pmin(f64x2.pmax(t, f64x2.splat(-200)), f64x2.splat(200));
   const n = f64x2.nearest(x);
@@ -206,11 +200,7 @@ export function asinh(v: v128): v128 {
 function wideAsin(a: v128): v128 {
   const half = f64x2.splat(0.5);
   const far = f64x2.gt(a, half);
-  const z = v128.bitselect(
-    f64x2.mul(f64x2.sub(f64x2.splat(1), a), half),
-    f64x2.mul(a, a),
-    far,
-  );
+  const z = v128.bitselect(f64x2.mul(f64x2.sub(f64x2.splat(1), a), half), f64x2.mul(a, a), far);
   const s = v128.bitselect(f64x2.sqrt(z), a, far);
   let p = f64x2.splat(0.029305196846437426);
   p = f64x2.add(f64x2.mul(p, z), f64x2.splat(0.0054432196344789815));
