@@ -138,7 +138,7 @@ export class KnnPrograms {
     return program(
       `revisit ${this.name} ${precise} ${listed} ${this.search.plan.usesNorms}`,
       this.scanArrays(),
-      revisitCode(this.pairCode(precise), this.search.masks, listed),
+      revisitCode(this.search.plan.sortThreads, this.pairCode(precise), this.search.masks, listed),
     );
   }
 
@@ -147,11 +147,19 @@ export class KnnPrograms {
   }
 
   select(listed: boolean): KnnProgram {
-    return program(`select ${listed}`, write('pairs', 'counts'), selectCode(listed));
+    return program(
+      `select ${listed} ${this.search.plan.sortThreads}`,
+      write('pairs', 'counts'),
+      selectCode(this.search.plan.sortThreads, listed),
+    );
   }
 
   resort(): KnnProgram {
-    return program('resort', write('pairs', 'counts'), resortCode);
+    return program(
+      `resort ${this.search.plan.sortThreads}`,
+      write('pairs', 'counts'),
+      resortCode(this.search.plan.sortThreads),
+    );
   }
 
   rerank(): KnnProgram {
