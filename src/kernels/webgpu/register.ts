@@ -4,8 +4,13 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 import { registerOnce } from '../../specs/spec.js';
 import { knnWebgpu } from './knn.js';
 import { pairwiseDistanceWebgpu } from './pairwiseDistance.js';
+import { rowDistanceWebgpu } from './rowDistance.js';
 
 /** Our kernels of the webgpu backend, sorted by name. */
-export const kernels: readonly KernelConfig[] = [knnWebgpu, pairwiseDistanceWebgpu];
+export const kernels: readonly KernelConfig[] = [
+  knnWebgpu,
+  pairwiseDistanceWebgpu,
+  rowDistanceWebgpu,
+];
 
 registerOnce(kernels);
