@@ -161,8 +161,8 @@ export class KnnBlock {
     if (inputs.pointGroups !== undefined) {
       params.pointGroupBase = this.bind('pointGroups', inputs.pointGroups, from, points);
     }
-    const { groups, groupShift, stride0, stride1, stride2 } = visitingOrder(count, d);
-    Object.assign(params, { groups, groupShift, stride0, stride1, stride2 });
+    const { groupShift, runShift, runFactor, runLength } = visitingOrder(count, d);
+    Object.assign(params, { groupShift, runShift, runFactor, runLength });
   }
 
   private dispatch(program: KnnProgram, more: Params, workgroups: Workgroups): void {

@@ -14,12 +14,11 @@ const WORDS = [
   // Positions of the order in which points are visited: those of this dispatch.
   'firstPosition',
   'positions',
-  // The order: groups of 2^groupShift points, group i of which stands at (i stride) mod groups.
-  'groups',
+  // The order: groups of 2^groupShift points, in 2^runShift runs of runLength groups.
   'groupShift',
-  'stride0',
-  'stride1',
-  'stride2',
+  'runShift',
+  'runFactor',
+  'runLength',
   // The state: candidates kept, and room, per row; neighbours asked for.
   'kept',
   'room',

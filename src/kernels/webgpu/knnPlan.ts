@@ -83,14 +83,23 @@ export interface KnnPlan {
   readonly pointsPerSlice: number;
   /** Work of a dispatch, in operations, so that no watchdog ends it: 0.1 s at 0.5 TFLOP/s. */
   readonly operationsPerDispatch: number;
+  /** Threads of a workgroup that sorts a list. */
+  readonly sortThreads: number;
   readonly maxWorkgroups: number;
 }
 
 const LARGE: Tile = { rows: 64, columns: 128, rowsPerThread: 8, columnsPerThread: 8, depth: 16 };
 const MEDIUM: Tile = { rows: 32, columns: 64, rowsPerThread: 4, columnsPerThread: 4, depth: 16 };
 const FEW: Tile = { rows: 8, columns: 128, rowsPerThread: 4, columnsPerThread: 4, depth: 16 };
-/** Software drivers run a workgroup on one core and pay for barriers: few threads with much to do. */
-const SOFTWARE: Tile = { rows: 32, columns: 32, rowsPerThread: 8, columnsPerThread: 4, depth: 16 };
+/** Software drivers run a workgroup on one core, eight threads at a time, and pay for barriers. */
+const SOFTWARE: Tile = { rows: 64, columns: 64, rowsPerThread: 8, columnsPerThread: 8, depth: 16 };
+const SOFTWARE_TERMS: Tile = {
+  rows: 32,
+  columns: 32,
+  rowsPerThread: 4,
+  columnsPerThread: 4,
+  depth: 16,
+};
 
 const FEW_ROWS = 8;
 /** Rows of a block are workgroups of a dispatch. */
@@ -159,11 +168,11 @@ function accuracy({
   };
 }
 
-function tileFor(sum: TileSum, rows: number, form: MetricForm, software: boolean): Tile {
-  const isLight = sum === 'product' || sum === 'centredProduct';
-  const twoTerms = form.family === 'expression' && form.terms.length === 2;
+function tileFor(sum: TileSum, rows: number, software: boolean): Tile {
   if (rows <= FEW_ROWS) return FEW;
-  if (software) return twoTerms ? { ...SOFTWARE, rowsPerThread: 4 } : SOFTWARE;
+  // Sums of blocks and terms of forms take registers that products leave free.
+  const isLight = sum === 'product' || sum === 'centredProduct';
+  if (software) return isLight ? SOFTWARE : SOFTWARE_TERMS;
   return isLight && rows > 32 ? LARGE : MEDIUM;
 }
 
@@ -210,7 +219,7 @@ export function planKnn(problem: Problem, device: DeviceFacts): KnnPlan {
   );
   return {
     ...aims,
-    tile: tileFor(aims.sum, rowsPerBlock, form, device.software),
+    tile: tileFor(aims.sum, rowsPerBlock, device.software),
     kept,
     room,
     growth: clamp(free / (3 * kept), 0.25, few ? 32 : 8),
@@ -220,43 +229,41 @@ export function planKnn(problem: Problem, device: DeviceFacts): KnnPlan {
     batchesPerBlock,
     pointsPerSlice: Math.max(1, pointsPerSlice),
     operationsPerDispatch: device.software ? SOFTWARE_OPERATIONS : OPERATIONS,
+    sortThreads: device.software ? 16 : 128,
     maxWorkgroups: device.maxWorkgroups,
   };
 }
 
-/** The order in which the points of a slice are visited, see VISITING_ORDER. */
+/**
+ * The order in which the points of a slice are visited. Points come in groups, groups in runs; first the
+ * first group of every run is visited, then the second, ..., runs in steps of a golden share of their
+ * number. So any first part of the order is spread evenly, and finding a point takes no division.
+ */
 export interface VisitingOrder {
-  readonly groups: number;
   readonly groupShift: number;
-  readonly stride0: number;
-  readonly stride1: number;
-  readonly stride2: number;
-  /** Positions, of which the last few may hold no point. */
+  readonly runShift: number;
+  readonly runFactor: number;
+  readonly runLength: number;
+  /** Positions, of which a few may hold no point: less than one group a run. */
   readonly total: number;
 }
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
+const SHORTEST_RUN = 32;
 
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
-}
-
-/** Multiples of a golden share of the groups spread evenly, whatever their number. */
 export function visitingOrder(points: number, d: number): VisitingOrder {
   // A group is at least 256 bytes, so that reading one wastes little of a memory transaction.
-  let groupShift = Math.max(0, Math.floor(Math.log2(64 / Math.max(1, d))));
-  // The shader multiplies 8 bits by a group number in 32 bits.
-  while (Math.ceil(points / 2 ** groupShift) >= 2 ** 24) groupShift++;
+  const groupShift = Math.max(0, Math.floor(Math.log2(64 / Math.max(1, d))));
   const groups = Math.ceil(points / 2 ** groupShift);
-  let stride = Math.max(1, Math.round(groups * GOLDEN));
-  while (gcd(stride, groups) !== 1) stride++;
+  const runShift = Math.max(0, Math.floor(Math.log2(groups / SHORTEST_RUN)));
+  const runLength = Math.ceil(groups / 2 ** runShift);
   return {
-    groups,
     groupShift,
-    stride0: stride % groups,
-    stride1: (stride * 256) % groups,
-    stride2: (((stride * 256) % groups) * 256) % groups,
-    total: groups * 2 ** groupShift,
+    runShift,
+    // Odd, so that multiples run through all remainders of a power of two.
+    runFactor: Math.round(2 ** runShift * GOLDEN) | 1,
+    runLength,
+    total: runLength * 2 ** (runShift + groupShift),
   };
 }
 

@@ -65,7 +65,7 @@ function program(
       `@group(0) @binding(${i + 1}) var<storage, ${access === 'read' ? 'read' : 'read_write'}> ${name} : ${type};`,
   );
   return {
-    key: `latentKnn ${key}`,
+    key: `latentKnn ${key} (${arrays.map(([name]) => name).join(' ')})`,
     arrays: arrays.map(([name]) => name),
     bindings,
     code: `${PARAMS_CODE}\n${declarations.join('\n')}\n${code}`,
@@ -91,9 +91,9 @@ export class KnnPrograms {
     this.code = search.form.family === 'expression' ? formCode(search.form) : '';
   }
 
-  private scanArrays(): Access[] {
+  private scanArrays(precise: boolean): Access[] {
     const { masks, form, plan } = this.search;
-    const usesDerived = form.family === 'expression' ? form.aux > 0 : plan.usesNorms;
+    const usesDerived = form.family === 'expression' ? form.aux > 0 : plan.usesNorms && !precise;
     return [
       ...read('queries', 'points'),
       ...(usesDerived ? read('derived') : []),
@@ -120,7 +120,7 @@ export class KnnPrograms {
     const shape = Object.values(tile).join('.');
     return program(
       `scan ${this.name} ${sum} ${shape} ${aligned}`,
-      this.scanArrays(),
+      this.scanArrays(false),
       tileScanCode({ tile, sum, form, formCode: this.code, aligned, masks }),
       aligned,
     );
@@ -129,16 +129,16 @@ export class KnnPrograms {
   pairScan(listed: boolean): KnnProgram {
     return program(
       `pairs ${this.name} ${listed}`,
-      this.scanArrays(),
+      this.scanArrays(true),
       pairScanCode(this.pairCode(true), this.search.masks, listed),
     );
   }
 
   revisit(precise: boolean, listed: boolean): KnnProgram {
     return program(
-      `revisit ${this.name} ${precise} ${listed} ${this.search.plan.usesNorms}`,
-      this.scanArrays(),
-      revisitCode(this.pairCode(precise), this.search.masks, listed),
+      `revisit ${this.name} ${precise} ${listed} ${this.search.plan.sortThreads}`,
+      this.scanArrays(precise),
+      revisitCode(this.search.plan.sortThreads, this.pairCode(precise), this.search.masks, listed),
     );
   }
 
@@ -147,11 +147,19 @@ export class KnnPrograms {
   }
 
   select(listed: boolean): KnnProgram {
-    return program(`select ${listed}`, write('pairs', 'counts'), selectCode(listed));
+    return program(
+      `select ${listed} ${this.search.plan.sortThreads}`,
+      write('pairs', 'counts'),
+      selectCode(this.search.plan.sortThreads, listed),
+    );
   }
 
   resort(): KnnProgram {
-    return program('resort', write('pairs', 'counts'), resortCode);
+    return program(
+      `resort ${this.search.plan.sortThreads}`,
+      write('pairs', 'counts'),
+      resortCode(this.search.plan.sortThreads),
+    );
   }
 
   rerank(): KnnProgram {
@@ -167,7 +175,7 @@ export class KnnPrograms {
   certify(): KnnProgram {
     const { form, plan } = this.search;
     return program(
-      `certify ${this.name} ${plan.usesNorms}`,
+      `certify ${this.name}`,
       [...write('counts'), ...read('pairs', 'bounds'), ...(plan.usesNorms ? read('derived') : [])],
       certifyCode(form, plan.usesNorms),
     );

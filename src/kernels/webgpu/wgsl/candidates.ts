@@ -29,13 +29,12 @@ fn bitsOfKey(key : u32) -> u32 {
 }
 `;
 
-/** The order in which points are visited: a fixed permutation that spreads neighbours in memory. */
+/** The order in which points are visited, see visitingOrder; past the last point where there is none. */
 export const VISITING_ORDER = `
 fn pointAt(position : u32) -> u32 {
   let i = position >> params.groupShift;
-  let group = (((i & 255u) * params.stride0) % params.groups +
-    (((i >> 8u) & 255u) * params.stride1) % params.groups +
-    ((i >> 16u) * params.stride2) % params.groups) % params.groups;
+  let mask = (1u << params.runShift) - 1u;
+  let group = ((i * params.runFactor) & mask) * params.runLength + (i >> params.runShift);
   return (group << params.groupShift) + (position & ((1u << params.groupShift) - 1u));
 }
 `;

@@ -2,7 +2,7 @@ import type { MetricForm } from '../../../specs/metricForm.js';
 import { KEYS, maskCode, OFFER, VISITING_ORDER } from './candidates.js';
 import type { MaskKinds } from './candidates.js';
 import { HUGE, WILD } from './scanTile.js';
-import { SORT_ROW, SORT_THREADS } from './sortRow.js';
+import { sortRowCode } from './sortRow.js';
 
 /**
  * The shaders of the neighbour search that have a workgroup, or a thread, per row of the state, and
@@ -36,12 +36,12 @@ ${main(
 )}`;
 
 /** Sort the candidates of a row in among its best. */
-export const selectCode = (listed: boolean): string => `
+export const selectCode = (threads: number, listed: boolean): string => `
 ${KEYS}
-${SORT_ROW}
+${sortRowCode(threads)}
 var<workgroup> fresh : u32;
 ${main(
-  SORT_THREADS,
+  threads,
   `  let row = ${rowOf(listed)};
   if (lane == 0u) {
     fresh = min(atomicLoad(&counts[row]), params.room - params.kept);
@@ -52,31 +52,36 @@ ${main(
 )}`;
 
 /** Sort a row's best again, of which the keys have changed. */
-export const resortCode = `
+export const resortCode = (threads: number): string => `
 ${KEYS}
-${SORT_ROW}
-${main(SORT_THREADS, `  sortRow(${rowOf(false)}, lane, params.kept);`)}`;
+${sortRowCode(threads)}
+${main(threads, `  sortRow(${rowOf(false)}, lane, params.kept);`)}`;
 
 /**
  * Visit the positions again for a row that had more candidates than room: in steps, with a sort when
  * room gets short. What the failed visit has left behind the best is overwritten.
  */
-export const revisitCode = (pairCode: string, masks: MaskKinds, listed: boolean): string => `
+export const revisitCode = (
+  threads: number,
+  pairCode: string,
+  masks: MaskKinds,
+  listed: boolean,
+): string => `
 ${KEYS}
 ${VISITING_ORDER}
 ${maskCode(masks)}
 ${OFFER}
-${SORT_ROW}
+${sortRowCode(threads)}
 ${pairCode}
 var<workgroup> fresh : u32;
 ${main(
-  SORT_THREADS,
+  threads,
   `  let row = ${rowOf(listed)};
   if (lane == 0u) { fresh = atomicLoad(&counts[row]); }
   if (workgroupUniformLoad(&fresh) <= params.room - params.kept) { return; }
   if (lane == 0u) { atomicStore(&counts[row], 0u); }
   storageBarrier();
-  for (var first = 0u; first < params.positions; first = first + ${SORT_THREADS}u) {
+  for (var first = 0u; first < params.positions; first = first + ${threads}u) {
     let position = first + lane;
     if (position < params.positions) {
       let j = pointAt(params.firstPosition + position);
@@ -85,7 +90,7 @@ ${main(
     storageBarrier();
     if (lane == 0u) { fresh = atomicLoad(&counts[row]); }
     let count = workgroupUniformLoad(&fresh);
-    if (count + ${SORT_THREADS}u > params.room - params.kept) {
+    if (count + ${threads}u > params.room - params.kept) {
       sortRow(row, lane, params.kept + count);
       if (lane == 0u) { atomicStore(&counts[row], 0u); }
       storageBarrier();

@@ -248,23 +248,17 @@ function epilogue(scan: TileScan, terms: number): string {
     ).join(', ');
   const usesNorms = form.family !== 'expression' && sum !== 'difference';
   const columns = chunks.map(
-    (c) => `  let j${c} = columnsAt(tiley + (tx + ${c * tx}u) * 4u);
-  let near${c} = min(j${c}, vec4<u32>(params.points - 1u));
+    (
+      c,
+    ) => `  let near${c} = min(columnsAt(${columnOf(tx, `${c}u`)}), vec4<u32>(params.points - 1u));
 ${usesNorms ? `  let y${c} = vec4<f32>(${derivedOf(c)});` : ''}`,
   );
   const rows = range(tile.rowsPerThread).map((row) => {
-    const local = `tilex + (ty + ${Math.floor(row / 4) * ty}u) * 4u + ${row % 4}u`;
     const each = chunks.map((chunk) => {
       const sums = range(terms).map((term) => `s${term}_${row}_${chunk}`);
-      if (form.family === 'expression') {
-        const values = C.map(
-          (c) => `formRank(${sums[0]}.${c}, ${terms === 2 ? `${sums[1]}.${c}` : '0.0'}, a,
-        auxOf(params.pointDerivedBase + (batch * params.points + near${chunk}.${c}) * ${form.aux}u), f32(params.features))`,
-        );
-        return `      offerFour(row, j${chunk}, vec4<f32>(${values.join(', ')}), limit);`;
-      }
-      const value = usesNorms ? `value(${sums[0]}, x, y${chunk})` : sums[0];
-      return `      offerFour(row, j${chunk}, ${value}, limit);`;
+      const place = row * chunks.length + chunk;
+      return `      values[${place}] = ${valueOf(scan, sums, chunk, usesNorms)};
+      if (any(values[${place}] <= vec4<f32>(limit))) { near = near | ${2 ** place}u; }`;
     });
     const own =
       form.family === 'expression'
@@ -273,7 +267,7 @@ ${usesNorms ? `  let y${c} = vec4<f32>(${derivedOf(c)});` : ''}`,
           ? '      let x = derived[params.queryDerivedBase + row];'
           : '';
     return `  {
-    let i = ${local};
+    let i = ${rowOf(ty, `${row}u`)};
     if (i < params.rowsPerBatch) {
       let row = batch * params.rowsPerBatch + i;
       let limit = limitOf(row);
@@ -282,7 +276,37 @@ ${lines(each)}
     }
   }`;
   });
-  return lines([...columns, ...rows]);
+  // Few values get further than this, so the rest of the way is one loop.
+  return `${lines(columns)}
+  var values : array<vec4<f32>, ${tile.rowsPerThread * chunks.length}>;
+  var near = 0u;
+${lines(rows)}
+  while (near != 0u) {
+    let place = firstTrailingBit(near);
+    near = near & (near - 1u);
+    let row = batch * params.rowsPerBatch + ${rowOf(ty, `(place / ${chunks.length}u)`)};
+    offerFour(row, columnsAt(${columnOf(tx, `(place % ${chunks.length}u)`)}), values[place]);
+  }`;
+}
+
+const rowOf = (ty: number, row: string): string =>
+  `tilex + (ty + ${row} / 4u * ${ty}u) * 4u + ${row} % 4u`;
+const columnOf = (tx: number, chunk: string): string => `tiley + (tx + ${chunk} * ${tx}u) * 4u`;
+
+function valueOf(
+  { form }: TileScan,
+  sums: readonly string[],
+  chunk: number,
+  usesNorms: boolean,
+): string {
+  if (form.family !== 'expression') {
+    return usesNorms ? `value(${sums[0]}, x, y${chunk})` : sums[0];
+  }
+  const values = C.map(
+    (c) => `formRank(${sums[0]}.${c}, ${sums.length === 2 ? `${sums[1]}.${c}` : '0.0'}, a,
+        auxOf(params.pointDerivedBase + (batch * params.points + near${chunk}.${c}) * ${form.aux}u), f32(params.features))`,
+  );
+  return `vec4<f32>(${values.join(', ')})`;
 }
 
 /** Functions that both sides' rows and the lists of candidates are reached by. */
@@ -312,11 +336,9 @@ fn limitOf(row : u32) -> f32 {
   return bitcast<f32>(bitsOfKey(min(last, 0xff800000u)));
 }
 
-fn offerFour(row : u32, j : vec4<u32>, value : vec4<f32>, limit : f32) {
-  let near = value <= vec4<f32>(limit);
-  if (!any(near)) { return; }
+fn offerFour(row : u32, j : vec4<u32>, value : vec4<f32>) {
   for (var c = 0u; c < 4u; c = c + 1u) {
-    if (near[c] && j[c] < params.points) { offer(row, j[c], keyOf(value[c])); }
+    if (j[c] < params.points) { offer(row, j[c], keyOf(value[c])); }
   }
 }
 `;

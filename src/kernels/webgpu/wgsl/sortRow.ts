@@ -1,5 +1,4 @@
-/** Threads of a workgroup that sorts, and pairs that it holds in workgroup memory (8 bytes each). */
-export const SORT_THREADS = 128;
+/** Pairs that a sorting workgroup holds in its memory, 8 bytes each. */
 export const SORT_CHUNK = 1024;
 
 /**
@@ -8,7 +7,7 @@ export const SORT_CHUNK = 1024;
  * SORT_CHUNK are sorted in chunks, and merged through device memory where pairs stand further apart.
  * All threads must call it, with the same arguments.
  */
-export const SORT_ROW = `
+export const sortRowCode = (threads: number): string => `
 var<workgroup> sortKeys : array<u32, ${SORT_CHUNK}>;
 var<workgroup> sortIndices : array<u32, ${SORT_CHUNK}>;
 
@@ -48,7 +47,7 @@ fn mirrored(a : u32, stride : u32) -> u32 {
 fn sharedStages(lane : u32, size : u32, first : u32) {
   for (var stride = first; stride > 0u; stride = stride >> 1u) {
     workgroupBarrier();
-    for (var t = lane; t < size / 2u; t = t + ${SORT_THREADS}u) {
+    for (var t = lane; t < size / 2u; t = t + ${threads}u) {
       let a = lower(t, stride);
       orderShared(a, a + stride);
     }
@@ -57,7 +56,7 @@ fn sharedStages(lane : u32, size : u32, first : u32) {
 }
 
 fn load(lane : u32, start : u32, size : u32, live : u32) {
-  for (var t = lane; t < size; t = t + ${SORT_THREADS}u) {
+  for (var t = lane; t < size; t = t + ${threads}u) {
     var pair = vec2<u32>(EMPTY, EMPTY);
     if (t < live) { pair = pairs[start + t]; }
     sortKeys[t] = pair.x;
@@ -66,7 +65,7 @@ fn load(lane : u32, start : u32, size : u32, live : u32) {
 }
 
 fn store(lane : u32, start : u32, size : u32) {
-  for (var t = lane; t < size; t = t + ${SORT_THREADS}u) {
+  for (var t = lane; t < size; t = t + ${threads}u) {
     pairs[start + t] = vec2<u32>(sortKeys[t], sortIndices[t]);
   }
 }
@@ -83,7 +82,7 @@ fn sortRow(row : u32, lane : u32, count : u32) {
     load(lane, start + first, chunk, max(count, first) - first);
     for (var size = 2u; size <= chunk; size = size << 1u) {
       workgroupBarrier();
-      for (var t = lane; t < chunk / 2u; t = t + ${SORT_THREADS}u) {
+      for (var t = lane; t < chunk / 2u; t = t + ${threads}u) {
         let a = lower(t, size / 2u);
         orderShared(a, mirrored(a, size / 2u));
       }
@@ -95,13 +94,13 @@ fn sortRow(row : u32, lane : u32, count : u32) {
   }
   storageBarrier();
   for (var size = 2u * chunk; size <= total; size = size << 1u) {
-    for (var t = lane; t < total / 2u; t = t + ${SORT_THREADS}u) {
+    for (var t = lane; t < total / 2u; t = t + ${threads}u) {
       let a = lower(t, size / 2u);
       orderStored(start + a, start + mirrored(a, size / 2u));
     }
     storageBarrier();
     for (var stride = size / 4u; stride >= chunk; stride = stride >> 1u) {
-      for (var t = lane; t < total / 2u; t = t + ${SORT_THREADS}u) {
+      for (var t = lane; t < total / 2u; t = t + ${threads}u) {
         let a = lower(t, stride);
         orderStored(start + a, start + a + stride);
       }
