@@ -3,6 +3,8 @@ import { median } from '../src/metrics/summary.js';
 /** One way to do the work of a case. */
 export interface Subject {
   readonly name: string;
+  /** One of ours: without any of them peers are not timed. */
+  readonly isOurs: boolean;
   /**
    * Do the work for the first `items` items (queries, or rows of the result) and wait until the result
    * is really there.
@@ -66,7 +68,7 @@ export interface BenchCase {
   readonly fast: boolean;
   /** Why it does not run at this place; undefined when it does. */
   readonly obstacle?: (place: Place) => string | undefined;
-  readonly prepare: (place: Place) => Promise<PreparedCase>;
+  readonly prepare: (place: Place) => PreparedCase;
 }
 
 /** Figures of one subject, in milliseconds for `items` items. */
@@ -89,6 +91,7 @@ const MAX_RUNS = 15;
 const MIN_RUNS = 3;
 /** Items of the first look at how long a subject takes. */
 const PROBE_ITEMS = 16;
+const PROBE_STEP = 4;
 
 /**
  * Check, find out how many items fit the budget, then time all subjects in turn (A B C A B C ...), so
@@ -102,7 +105,7 @@ export async function runCase(
 ): Promise<CaseResult> {
   const reason = benchCase.obstacle?.(place);
   if (reason !== undefined) return { timings: [], notRun: [{ subject: 'all', reason }] };
-  const prepared = await benchCase.prepare(place);
+  const prepared = benchCase.prepare(place);
   try {
     return await timeSubjects(benchCase, prepared, budgetMs);
   } finally {
@@ -119,12 +122,13 @@ async function timeSubjects(
   const plans: { readonly subject: Subject; readonly items: number; readonly times: number[] }[] =
     [];
   for (const subject of subjects) {
+    // Ours come first; peers without a figure of ours to compare with say nothing.
+    if (!subject.isOurs && plans.length === 0) break;
     const plan = await planOf(subject, items, budgetMs);
     if (typeof plan === 'number') plans.push({ subject, items: plan, times: [] });
     else notRun.push({ subject: subject.name, reason: plan });
-    // Peers without our own figure to compare with say nothing.
-    if (plans.length === 0) return { timings: [], notRun };
   }
+  if (plans.length === 0) return { timings: [], notRun };
   for (const plan of plans) await plan.subject.run(plan.items);
   const start = performance.now();
   for (let run = 0; run < MAX_RUNS; run++) {
@@ -161,16 +165,27 @@ async function timeSubjects(
 async function planOf(subject: Subject, items: number, budgetMs: number): Promise<number | string> {
   try {
     await subject.check();
-    const probe = subject.isWhole === true ? items : Math.min(PROBE_ITEMS, items);
-    await subject.run(probe);
-    const start = performance.now();
-    await subject.run(probe);
-    const each = (performance.now() - start) / probe;
-    const fitting = Math.min(items, subject.most ?? items, Math.floor(budgetMs / each));
-    if (fitting >= items) return items;
-    if (subject.mayShorten && fitting >= probe) return fitting - (fitting % probe);
-    const seconds = (each * items) / 1000;
-    return `would take about ${seconds.toPrecision(2)} s a run, above the budget of ${budgetMs / 1000} s`;
+    const most = Math.min(items, subject.most ?? items);
+    let probe = subject.isWhole === true ? items : Math.min(PROBE_ITEMS, most);
+    for (;;) {
+      await subject.run(probe);
+      const start = performance.now();
+      await subject.run(probe);
+      const taken = performance.now() - start;
+      const fitting = Math.floor((budgetMs * probe) / taken);
+      if (probe >= most || fitting >= most) {
+        if (most === items && fitting >= items) return items;
+        if (subject.mayShorten && fitting >= most) return most;
+      }
+      // Many items at once cost less each than few, so look again at more while that is affordable.
+      if (probe < most && taken * PROBE_STEP <= budgetMs) {
+        probe = Math.min(most, probe * PROBE_STEP);
+        continue;
+      }
+      if (subject.mayShorten && fitting >= probe) return Math.min(most, fitting);
+      const seconds = ((taken / probe) * items) / 1000;
+      return `would take about ${seconds.toPrecision(2)} s a run, above the budget of ${budgetMs / 1000} s`;
+    }
   } catch (error) {
     return `failed: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`;
   }

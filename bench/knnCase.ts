@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { knn } from '../src/ops/knn.js';
 import type { KnnOptions } from '../src/ops/knn.js';
+import { withMatMulOf } from '../src/kernels/wasm/matMul.js';
 import { CHECKED_ROWS, checkNeighbours, trueNeighbours } from './check.js';
 import type { TrueNeighbours } from './check.js';
 import { expandedSquares, firstRows, tensorOf, uniformRows } from './data.js';
 import type { HostRows } from './data.js';
 import type { BenchCase, Place, PreparedCase, Subject } from './harness.js';
 import { timePython } from './peers/python.js';
-import type { PythonPeers, PythonSubject } from './peers/python.js';
+import type { PythonPeers } from './peers/python.js';
 import type { UsearchPeer } from './peers/usearch.js';
 
 /** Peers that a run may use. */
@@ -19,7 +20,8 @@ export interface Peers {
 /** Elements of the slab of distances that matMul + topk holds: 256 MiB, on a CPU 64 MiB. */
 const SLAB = { gpu: 2 ** 26, cpu: 2 ** 24 } as const;
 
-type Search = (queries: tf.Tensor2D) => {
+/** Distances and indices of the neighbours of some queries. */
+export type Search = (queries: tf.Tensor2D) => {
   readonly distances: tf.Tensor;
   readonly indices: tf.Tensor;
 };
@@ -45,6 +47,7 @@ export function tensorSubject(
   };
   return {
     name,
+    isOurs: !options.mayShorten,
     mayShorten: options.mayShorten,
     run: async (items) => {
       const rows = part(items);
@@ -97,54 +100,70 @@ export interface KnnShape {
 
 export const shapeName = ({ q, n, d, k }: KnnShape): string => `Q=${q} N=${n} d=${d} k=${k}`;
 
-/** Prepare a euclidean search with ours in the given modes, and all peers. */
-export async function prepareSearch(
+/**
+ * Prepare a euclidean search with ours in the given modes, tfjs on the same backend, and native peers
+ * where they run on the same device: on the CPU's cores beside wasm, on the GPU beside a GPU.
+ */
+export function prepareSearch(
   { q, n, d, k }: KnnShape,
   place: Place,
   modes: readonly NonNullable<KnnOptions['mode']>[],
   peers: Peers | undefined,
-): Promise<PreparedCase> {
+): PreparedCase {
   const queries = uniformRows(q, d, 1);
   const points = uniformRows(n, d, 2);
   const want = trueNeighbours(queries, points, k);
   const pointTensor = tensorOf(points);
-  const ours = modes.map((mode) =>
-    tensorSubject(`tfjs-latent ${mode}`, queries, (rows) => knn(rows, pointTensor, k, { mode }), {
-      mayShorten: false,
-      exact: mode === 'exact',
-      want,
-    }),
-  );
+  const ours = modes.map((mode) => {
+    const search: Search = (rows) => {
+      const { distances, indices } = knn(rows, pointTensor, k, { mode });
+      return { distances, indices };
+    };
+    const options = { mayShorten: false, exact: mode === 'exact', want };
+    return tensorSubject(`tfjs-latent ${mode}`, queries, search, options);
+  });
+  const theirs = tfjsSubjects(queries, expandedSearch(pointTensor, k, place.device), place, want);
+  const isNative = place.device === 'gpu' || place.backend === 'wasm';
+  const native = isNative && peers !== undefined ? peers : undefined;
   const threads = place.threads ?? 1;
-  const tfjs = tensorSubject(
-    'tfjs matMul + topk',
-    queries,
-    expandedSearch(pointTensor, k, place.device),
-    { mayShorten: true, exact: false, want },
-  );
+  const isCpu = place.device === 'cpu';
   const usearch =
-    peers === undefined ? [] : [usearchSubject(peers.usearch, queries, points, k, threads, want)];
-  const tensors = [...ours, tfjs];
-  const subjects: PythonSubject[] = place.device === 'gpu' ? ['torch'] : ['sklearn', 'faiss'];
-  return Promise.resolve({
-    subjects: [...tensors, ...usearch],
-    ...(peers === undefined
+    native === undefined || !isCpu
+      ? []
+      : [usearchSubject(native.usearch, queries, points, k, threads, want)];
+  const request = {
+    ...{ queries, points, k, metric: 'euclidean', threads, want },
+    subjects: isCpu ? (['sklearn', 'faiss'] as const) : (['torch'] as const),
+  };
+  return {
+    subjects: [...ours, ...theirs, ...usearch],
+    ...(native === undefined
       ? {}
       : {
           outside: (budgetMs: number) =>
-            Promise.resolve(
-              timePython(
-                peers.python,
-                { queries, points, k, metric: 'euclidean', threads, subjects, want },
-                budgetMs,
-              ),
-            ),
+            Promise.resolve(timePython(native.python, request, budgetMs)),
         }),
     dispose: () => {
-      for (const subject of tensors) subject.dispose();
+      for (const subject of [...ours, ...theirs]) subject.dispose();
       pointTensor.dispose();
     },
-  });
+  };
+}
+
+/** matMul + topk; on wasm also with our matrix product in the place of tfjs's. */
+function tfjsSubjects(
+  queries: HostRows,
+  search: Search,
+  { backend }: Place,
+  want: TrueNeighbours,
+): ReturnType<typeof tensorSubject>[] {
+  const options = { mayShorten: true, exact: false, want };
+  if (backend !== 'wasm') return [tensorSubject('tfjs matMul + topk', queries, search, options)];
+  const original: Search = (rows) => withMatMulOf('theirs', () => search(rows));
+  return [
+    tensorSubject('tfjs matMul + topk', queries, original, options),
+    tensorSubject('tfjs topk + our matMul', queries, search, options),
+  ];
 }
 
 function usearchSubject(
@@ -158,10 +177,11 @@ function usearchSubject(
   const name = 'usearch exactSearch';
   if (typeof peer === 'string') {
     const fail = (): Promise<void> => Promise.reject(new Error(peer));
-    return { name, mayShorten: true, run: fail, check: fail };
+    return { name, isOurs: false, mayShorten: true, run: fail, check: fail };
   }
   return {
     name,
+    isOurs: false,
     mayShorten: true,
     most: peer.most(points.rows),
     run: (items) => {

@@ -11,7 +11,7 @@ import { firstRows, mappedRows, shareRows, tensorOf, uniformRows } from './data.
 import type { HostRows } from './data.js';
 import type { BenchCase, Place, PreparedCase, Subject } from './harness.js';
 import { searchWork, shapeName, tensorSubject } from './knnCase.js';
-import type { KnnShape, Peers } from './knnCase.js';
+import type { KnnShape, Peers, Search } from './knnCase.js';
 import { timePython } from './peers/python.js';
 
 const SHAPE: KnnShape = { q: 256, n: 10_000, d: 128, k: 10 };
@@ -94,7 +94,10 @@ function prepare(metric: Metric, shape: KnnShape, place: Place, peers: Peers): P
   const want = oracleRows(metric, recipe, queries, points, k);
   const pointTensor = tensorOf(points);
   const options = { ...recipe.options, metric };
-  const search = (rows: tf.Tensor2D): ReturnType<typeof knn> => knn(rows, pointTensor, k, options);
+  const search: Search = (rows) => {
+    const { distances, indices } = knn(rows, pointTensor, k, options);
+    return { distances, indices };
+  };
   const checked = (subject: ReturnType<typeof tensorSubject>): typeof subject => ({
     ...subject,
     check: async () => {
@@ -145,7 +148,7 @@ export function metricCases(peers: Peers): BenchCase[] {
       name: `${metric} ${shapeName(shape)}`,
       ...searchWork(shape),
       fast: metric === 'cityblock' || metric === 'jensenshannon',
-      prepare: (place) => Promise.resolve(prepare(metric, shape, place, peers)),
+      prepare: (place) => prepare(metric, shape, place, peers),
     };
   });
 }

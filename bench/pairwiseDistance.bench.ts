@@ -52,6 +52,7 @@ function subject(
   };
   return {
     name,
+    isOurs: !mayShorten,
     mayShorten,
     run: async (items) => {
       const rows = part(items);
@@ -112,6 +113,6 @@ export function pairwiseCases(): BenchCase[] {
     flops: 2 * shape.m * shape.d,
     bytes: 4 * (shape.d * (shape.n + shape.m) + shape.n * shape.m),
     fast: shape.fast ?? false,
-    prepare: () => Promise.resolve(prepare(shape)),
+    prepare: () => prepare(shape),
   }));
 }

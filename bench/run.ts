@@ -96,13 +96,18 @@ function readArguments(): Wanted {
   };
 }
 
+interface DetailedPlace extends Place {
+  /** Driver or instruction set. */
+  readonly detail: string;
+}
+
 /** Backends and thread counts to measure. */
-async function placesOf({ backends, threads }: Wanted): Promise<(Place & { detail: string })[]> {
+async function placesOf({ backends, threads }: Wanted): Promise<DetailedPlace[]> {
   const present = (await inspectBackends()).filter(({ available }) => available);
   const missing = (backends ?? []).find((name) => !present.some((found) => found.name === name));
   if (missing !== undefined) throw new UsageError(`backend ${missing} does not run here`);
   const chosen = present.filter(({ name }) => backends === undefined || backends.includes(name));
-  return chosen.flatMap(({ name, device = 'cpu', adapter }) => {
+  return chosen.flatMap(({ name, device = 'cpu', adapter }): DetailedPlace[] => {
     const detail = adapter ?? device;
     if (name !== 'wasm') return [{ backend: name, device, threads: undefined, detail }];
     const counts = threads === undefined ? [1, availableParallelism()] : [threads];
@@ -124,7 +129,7 @@ function commandOf({ full, python, budgetMs }: Wanted, { backend, threads }: Pla
 
 async function measurePlace(
   wanted: Wanted,
-  place: Place & { detail: string },
+  place: DetailedPlace,
   peers: Peers,
 ): Promise<{ place: PlaceReport; rows: BenchRow[]; notRun: Gap[] }> {
   await startBackend({ prefer: place.backend });

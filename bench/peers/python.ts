@@ -9,6 +9,8 @@ import type { TrueNeighbours } from '../check.js';
 import type { HostRows } from '../data.js';
 import type { NotRun, OutsideTimes } from '../harness.js';
 
+/** Settings for the OpenBLAS of another machine. */
+const FOREIGN = ['OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE'];
 const SCRIPT = fileURLToPath(new URL('peers.py', import.meta.url));
 /** Peers of peers.py, by the names it takes. */
 const SUBJECTS = {
@@ -61,7 +63,8 @@ function ask(python: string, request: object): Answer {
   try {
     const path = join(folder, 'request.json');
     writeFileSync(path, JSON.stringify(request));
-    const { OPENBLAS_CORETYPE: _core, OPENBLAS_L2_SIZE: _size, ...env } = process.env;
+    const own = Object.entries(process.env).filter(([name]) => !FOREIGN.includes(name));
+    const env = Object.fromEntries(own);
     const done = spawnSync(python, [SCRIPT, path], {
       encoding: 'utf8',
       env,

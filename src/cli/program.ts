@@ -9,7 +9,6 @@ import { collect, integerFrom } from './settings.js';
 import { Terminal } from './terminal.js';
 import type { Streams } from './terminal.js';
 import type { TrainOptions } from './train.js';
-import type { VerifyOptions } from './verify.js';
 import { packageVersion } from './version.js';
 
 interface GlobalOptions {
@@ -254,7 +253,7 @@ Examples:
     .action(
       action(streams, async ([report], options, context) => {
         const { verify } = await import('./verify.js');
-        await verify(report, options as VerifyOptions, context);
+        await verify(report, options, context);
       }),
     );
 }

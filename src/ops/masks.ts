@@ -120,7 +120,7 @@ function groups(
       got: `shape ${formatShape(shape)}`,
     });
   }
-  return given.broadcastTo(full).reshape([sizeOf(sizes.batchShape), rows]) as Tensor2D;
+  return given.broadcastTo(full).as2D(sizeOf(sizes.batchShape), rows);
 }
 
 /** Bit j % 32 of word floor(j / 32) is value j of the last axis. */

@@ -25,6 +25,12 @@ export interface MetricOptions {
   readonly VI?: readonly (readonly number[])[];
   /** seuclidean: variance of every feature [d], > 0. Required there. */
   readonly V?: ArrayLike<number>;
+  /**
+   * mahalanobis, seuclidean: the row [d] that rows are moved by before they are scaled, which changes
+   * the result by rounding only. Default: the mean of the points. Where points come in blocks, all
+   * blocks need the same one.
+   */
+  readonly origin?: ArrayLike<number>;
 }
 
 /** A metric brought into a form that kernels know. */
@@ -105,9 +111,9 @@ export function prepareMetric(op: string, options: MetricOptions, d: number): Pr
       checkFeatures(op, name, d, 2);
       return { form: forms.haversineForm, rows: each(latitudes), post: undefined };
     case 'mahalanobis':
-      return mahalanobis(op, options.VI, d);
+      return mahalanobis(op, options, d);
     case 'seuclidean':
-      return standardised(op, options.V, d);
+      return standardised(op, options, d);
     case 'poincare':
       return poincare(op, options.c ?? 1);
     case 'lorentz':
@@ -119,15 +125,23 @@ export function prepareMetric(op: string, options: MetricOptions, d: number): Pr
 
 const PARAMETERS: Readonly<Partial<Record<Metric, readonly (keyof MetricOptions)[]>>> = {
   minkowski: ['p'],
-  mahalanobis: ['VI'],
-  seuclidean: ['V'],
+  mahalanobis: ['VI', 'origin'],
+  seuclidean: ['V', 'origin'],
   poincare: ['c'],
   lorentz: ['c'],
 };
 
+const OPTIONAL: readonly (keyof MetricOptions)[] = ['c', 'origin'];
+
+/** Whether the metric moves its rows by an origin, see {@link MetricOptions.origin}. */
+export function usesOrigin(op: string, { metric = 'euclidean' }: MetricOptions): boolean {
+  if (typeof metric === 'object') return false;
+  return (PARAMETERS[resolveMetric(op, metric)] ?? []).includes('origin');
+}
+
 function checkParameters(op: string, metric: Metric, options: MetricOptions): void {
   const own = PARAMETERS[metric] ?? [];
-  for (const name of ['p', 'c', 'VI', 'V'] as const) {
+  for (const name of ['p', 'c', 'VI', 'V', 'origin'] as const) {
     const given = options[name] !== undefined;
     if (given && !own.includes(name)) {
       throw new DomainError({
@@ -137,7 +151,7 @@ function checkParameters(op: string, metric: Metric, options: MetricOptions): vo
         got: 'a value',
       });
     }
-    if (!given && own.includes(name) && name !== 'c') {
+    if (!given && own.includes(name) && !OPTIONAL.includes(name)) {
       throw new DomainError({
         op,
         arg: name,
@@ -174,10 +188,19 @@ function minkowski(op: string, p: number | undefined): PreparedMetric {
 }
 
 /**
- * Rows moved by the mean of the finite rows of y, which changes no difference: a linear map of rows far
- * from the origin would lose their digits.
+ * Rows moved by `origin`, or by the mean of the finite rows of y, which changes no difference: a linear
+ * map of rows far from the origin would lose their digits.
  */
-function movedToMean(map: (rows: Tensor3D) => Tensor): PreparedMetric['rows'] {
+function moved(
+  op: string,
+  given: MetricOptions['origin'],
+  map: (rows: Tensor3D) => Tensor,
+  d: number,
+): PreparedMetric['rows'] {
+  if (given !== undefined) {
+    const values = checkOrigin(op, given, d);
+    return each((rows) => ({ rows: map(tf.sub(rows, tf.tensor1d(values))), aux: undefined }));
+  }
   return (x, y) => {
     const centre = tf.tidy(() => {
       const finite = tf.where(tf.isFinite(y), y, tf.zerosLike(y));
@@ -196,7 +219,20 @@ function movedToMean(map: (rows: Tensor3D) => Tensor): PreparedMetric['rows'] {
   };
 }
 
-function mahalanobis(op: string, VI: MetricOptions['VI'], d: number): PreparedMetric {
+function checkOrigin(op: string, origin: ArrayLike<number>, d: number): number[] {
+  const values = Array.from(origin);
+  if (values.length === d && values.every((value) => Number.isFinite(Math.fround(value)))) {
+    return values;
+  }
+  throw new DomainError({
+    op,
+    arg: 'origin',
+    expected: `be ${d} finite numbers, one per feature`,
+    got: values.length === d ? 'one that is not finite' : `${values.length}`,
+  });
+}
+
+function mahalanobis(op: string, { VI, origin }: MetricOptions, d: number): PreparedMetric {
   const matrix = VI ?? [];
   if (matrix.length !== d || matrix.some((row) => row.length !== d)) {
     throw new ShapeError({
@@ -220,10 +256,10 @@ function mahalanobis(op: string, VI: MetricOptions['VI'], d: number): PreparedMe
     const product = tf.matMul(rows.reshape([-1, d]), tf.tensor2d(factor.flat(), [d, d]));
     return product.reshape(rows.shape);
   };
-  return { form: productForm('squares', true), rows: movedToMean(map), post: undefined };
+  return { form: productForm('squares', true), rows: moved(op, origin, map, d), post: undefined };
 }
 
-function standardised(op: string, V: MetricOptions['V'], d: number): PreparedMetric {
+function standardised(op: string, { V, origin }: MetricOptions, d: number): PreparedMetric {
   const variances = Array.from(V ?? []);
   if (variances.length !== d) {
     throw new ShapeError({
@@ -236,7 +272,7 @@ function standardised(op: string, V: MetricOptions['V'], d: number): PreparedMet
   variances.forEach((value, f) => checkPositive(op, `V[${f}]`, value));
   const weights = variances.map((value) => 1 / Math.sqrt(value));
   const map = (rows: Tensor3D): Tensor => tf.mul(rows, tf.tensor1d(weights));
-  return { form: productForm('squares', true), rows: movedToMean(map), post: undefined };
+  return { form: productForm('squares', true), rows: moved(op, origin, map, d), post: undefined };
 }
 
 function poincare(op: string, value: number): PreparedMetric {

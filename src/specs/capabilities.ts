@@ -46,4 +46,12 @@ export const CAPABILITIES: readonly Capability[] = [
     reason: 'the binding loads no custom ops; runs as slabs of TensorFlow ops',
   },
   { op: 'rowDistance', backend: 'cpu', state: 'kernel' },
+  { op: 'rowDistance', backend: 'wasm', state: 'kernel' },
+  { op: 'rowDistance', backend: 'webgpu', state: 'kernel' },
+  {
+    op: 'rowDistance',
+    backend: 'tensorflow',
+    state: 'composed',
+    reason: 'the binding loads no custom ops; runs as TensorFlow ops',
+  },
 ];

@@ -133,9 +133,9 @@ export function boundOf(op: string, metric: Metric, mode: Mode, form: VerifyForm
 export function allowedError(pair: OraclePair, bound: Bound): number {
   const { value, inner, finish, scale } = pair;
   const error = ULP * (bound.relative * Math.abs(inner) + bound.absolute * scale);
+  if (finish === undefined) return error;
   const spread = Math.max(finish(inner + error) - value, value - finish(floorOf(inner, error)));
-  const isPlain = finish(inner) === inner;
-  return isPlain ? error : spread + bound.relative * ULP * Math.abs(value);
+  return spread + bound.relative * ULP * Math.abs(value);
 }
 
 /** inner - error, not below 0 where inner itself is not: roots have no value there. */

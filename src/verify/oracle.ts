@@ -21,7 +21,8 @@ export interface OraclePair {
   readonly value: number;
   /** The quantity that float32 arithmetic computes with a small error: value = finish(inner). */
   readonly inner: number;
-  readonly finish: (inner: number) => number;
+  /** undefined where value = inner. */
+  readonly finish: ((inner: number) => number) | undefined;
   /** Magnitude from which `inner` comes by cancellation: the unit of its absolute error. */
   readonly scale: number;
 }
@@ -29,18 +30,16 @@ export interface OraclePair {
 /** Distance of row i of x to row j of y. */
 export type Oracle = (i: number, j: number) => OraclePair;
 
-const same = (v: number): number => v;
-
 const plain = (value: number, scale = 0): OraclePair => ({
   value,
   inner: value,
-  finish: same,
+  finish: undefined,
   scale,
 });
 
 /** A distance that is computed as finish(inner). */
-const through = (inner: number, finish: (v: number) => number, scale: number): OraclePair => ({
-  value: finish(inner),
+const through = (inner: number, finish: OraclePair['finish'], scale: number): OraclePair => ({
+  value: finish === undefined ? inner : finish(inner),
   inner,
   finish,
   scale,
@@ -216,7 +215,7 @@ const chebyshev: PairFunction = (x, y) =>
   plain(x.reduce((most, value, f) => Math.max(most, Math.abs(value - y[f])), 0));
 
 /** Squares whose error is relative to the squared distances from the mean of y: the fast mode. */
-function expandedSquares(x: Matrix, y: Matrix, finish: (v: number) => number): Oracle {
+function expandedSquares(x: Matrix, y: Matrix, finish: OraclePair['finish']): Oracle {
   const centre = meanOf(y);
   const from = (row: Float64Array): number => sum(row.length, (f) => (row[f] - centre[f]) ** 2);
   return over(x, y, (a, b) => through(squares(a, b).value, finish, from(a) + from(b)));
@@ -233,7 +232,7 @@ export function oracleOf(options: MetricOptions, x: Matrix, y: Matrix, mode: Mod
   const name = resolveMetric('verify', metric);
   switch (name) {
     case 'sqeuclidean':
-      return mode === 'fast' ? expandedSquares(x, y, same) : over(x, y, squares);
+      return mode === 'fast' ? expandedSquares(x, y, undefined) : over(x, y, squares);
     case 'euclidean':
       if (mode === 'fast') return expandedSquares(x, y, Math.sqrt);
       return over(x, y, (a, b) => plain(Math.sqrt(squares(a, b).value)));

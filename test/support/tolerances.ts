@@ -18,6 +18,19 @@ export const TOLERANCES = {
       'every term of the sum is a rounded difference (relative 1 ulp) and terms are >= 0, so only the ' +
       'order of summation adds to that: blocked float32 sums stay below 16 ulp to 4,096 features',
   },
+  elementary: {
+    relative: 32 * ULP,
+    absolute: 0,
+    reason:
+      'as distance, with elementary functions of up to 4 ulp in the terms and at the end, and a power ' +
+      'or a quotient that may double the error of what it is given',
+  },
+  expanded: {
+    relative: 16 * ULP,
+    absolute: 32 * ULP,
+    reason:
+      '|x|^2 + |y|^2 - 2 x.y of rows near their mean: the error is relative to the squared lengths',
+  },
   cosine: {
     relative: 16 * ULP,
     absolute: 4 * ULP,

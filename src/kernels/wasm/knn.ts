@@ -4,11 +4,13 @@ import { FLOAT32_ROUNDOFF } from '../../numerics.js';
 import { knnSpec } from '../../specs/knn.js';
 import type { KnnAttrs } from '../../specs/knn.js';
 import type { ProductForm } from '../../specs/metricForm.js';
+import { cityblockForm } from '../../specs/metricForms.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import type { Masks } from '../shared/masks.js';
-import { hasTile, runDistances } from './distances.js';
-import { fillOutputs, float32View, int32View } from './heap.js';
+import { runDistances } from './distances.js';
+import type { DistanceMasks } from './distances.js';
+import { fillOutputs, float32View, int32View, optionalFloat32View } from './heap.js';
 import { candidatesFor, certifyProducts, ExactRows } from './knnExact.js';
 import type { ExactSearch } from './knnExact.js';
 import { productCandidates } from './knnProduct.js';
@@ -50,12 +52,10 @@ function compute(call: Call): TensorInfo[] {
   const indices = backend.makeOutput(outputs[1].shape, 'int32');
   return fillOutputs(backend, [distances, indices], () => {
     if (batch * n * k === 0) return;
-    const floats = (info: TensorInfo | undefined): Float32Array | undefined =>
-      info === undefined ? undefined : float32View(backend, info);
     const x = float32View(backend, inputs.queries);
     const y = float32View(backend, inputs.points);
-    const xAux = floats(inputs.queryAux);
-    const yAux = floats(inputs.pointAux);
+    const xAux = optionalFloat32View(backend, inputs.queryAux);
+    const yAux = optionalFloat32View(backend, inputs.pointAux);
     const masks = masksOf(call);
     const outDistances = float32View(backend, distances);
     const outIndices = int32View(backend, indices);
@@ -93,13 +93,11 @@ function searchMatrix(
   keys: Float32Array,
   indices: Int32Array,
 ): void {
-  const { form, n, m, d, k, masks } = search;
-  const isMasked = masks.allowed !== undefined || masks.queryGroups !== undefined;
-  if (mode === 'direct' && hasTile(form) && !isMasked) {
-    directSearch(scratch, search, search.x, n, k, masks.selfOffset, (row, rows, values, found) => {
+  const { n, m, d, k } = search;
+  if (mode === 'direct') {
+    directSearch(scratch, search, allQueries(search), k, true, (row, values, found) => {
       keys.set(values, row * k);
       indices.set(found, row * k);
-      return rows;
     });
     return;
   }
@@ -114,8 +112,8 @@ function searchMatrix(
   const isSmall = n * m * Math.max(1, d) <= SMALL_SEARCH || keep === m || d === 0;
   if (!isSmall) {
     if (isProduct(search)) left = productRows(scratch, search, rows, keep);
-    const canDirect = hasTile(form) && form.family !== 'cosine' && !isMasked;
-    if (canDirect && left.length > 0) left = directRows(scratch, search, rows, keep, left);
+    if (hasRelativeBound(search) && left.length > 0)
+      left = directRows(scratch, search, rows, keep, left);
   }
   for (const row of left) rows.scan(row);
 }
@@ -140,6 +138,11 @@ function productRows(
   return failed;
 }
 
+/** Whether the float32 rank of differences is off by a small factor only. */
+function hasRelativeBound({ form }: ExactSearch): boolean {
+  return form.family === 'squares' || form.key === cityblockForm.key;
+}
+
 /**
  * Second level: candidates by float32 differences, whose sums of non-negative terms are off by at most
  * (64 + d/64 + 8) u, relative: so every other point has a true rank above the worst candidate's less
@@ -152,64 +155,116 @@ function directRows(
   keep: number,
   wanted: readonly number[],
 ): number[] {
-  const { x, y, d, m, masks } = search;
+  const { d, m, masks } = search;
   // A query's own point is found and then dropped.
   const count = Math.min(m, keep + (masks.selfOffset === undefined ? 0 : 1));
-  const gathered = new Float32Array(wanted.length * d);
-  wanted.forEach((row, i) => gathered.set(x.subarray(row * d, (row + 1) * d), i * d));
   const failed: number[] = [];
   const error = (64 + d / 64 + 8) * FLOAT32_ROUNDOFF;
-  const call = { ...search, y };
-  directSearch(
-    scratch,
-    call,
-    gathered,
-    wanted.length,
-    count,
-    undefined,
-    (first, size, values, found) => {
-      for (let i = 0; i < size; i++) {
-        const row = wanted[first + i];
-        const candidates = found.slice(i * count, (i + 1) * count).sort();
-        const rank = rows.measure(row, candidates);
-        const worst = values[(i + 1) * count - 1];
-        const isRoot = search.form.family === 'squares' && search.form.root;
-        const threshold = isRoot ? worst * worst : worst;
-        // Overflow and underflow of float32 are left to the float64 search.
-        const inRange = threshold < 1e37 && threshold > 1e-30;
-        if (!(inRange && threshold * (1 - error) * (1 - 2 ** -20) > rank)) failed.push(row);
-      }
-    },
-  );
+  const queries = someQueries(search, wanted);
+  directSearch(scratch, search, queries, count, true, (first, values, found) => {
+    for (let i = 0; i * count < values.length; i++) {
+      const row = wanted[first + i];
+      const candidates = found.slice(i * count, (i + 1) * count).sort();
+      const rank = rows.measure(row, candidates);
+      const worst = values[(i + 1) * count - 1];
+      const isRoot = search.form.family === 'squares' && search.form.root;
+      const threshold = isRoot ? worst * worst : worst;
+      // A list that is not full holds all that exists.
+      if (candidates[0] < 0) continue;
+      // Overflow and underflow of float32 are left to the float64 search.
+      const inRange = threshold < 1e37 && threshold > 1e-30;
+      if (!(inRange && threshold * (1 - error) * (1 - 2 ** -20) > rank)) failed.push(row);
+    }
+  });
   return failed;
 }
 
-/** k nearest by float32 differences, in slabs of queries. */
+/** Queries of a search, with all that belongs to them. */
+interface Queries {
+  readonly x: Float32Array;
+  readonly xAux: Float32Array | undefined;
+  readonly n: number;
+  readonly selfOffset: number | undefined;
+  readonly allowed: Int32Array | undefined;
+  /** Rows of `allowed`: 1 stands for all queries. */
+  readonly allowedRows: number;
+  readonly groups: Int32Array | undefined;
+}
+
+function allQueries({ x, xAux, n, masks, batch }: ExactSearch): Queries {
+  const { allowed, allowedBatch, allowedQueries, words, queryGroups } = masks;
+  const start = (allowedBatch === 1 ? 0 : batch) * allowedQueries * words;
+  return {
+    x,
+    xAux,
+    n,
+    selfOffset: masks.selfOffset,
+    allowed: allowed?.subarray(start, start + allowedQueries * words),
+    allowedRows: allowedQueries,
+    groups: queryGroups?.subarray(batch * n, (batch + 1) * n),
+  };
+}
+
+/** Some queries only; their own points are not known by an offset any more. */
+function someQueries(search: ExactSearch, wanted: readonly number[]): Queries {
+  const all = allQueries(search);
+  if (wanted.length === all.n) return { ...all, selfOffset: undefined };
+  const { form, d, masks } = search;
+  const pick = <T extends Float32Array | Int32Array>(values: T, out: T, width: number): T => {
+    wanted.forEach((row, i) => out.set(values.subarray(row * width, (row + 1) * width), i * width));
+    return out;
+  };
+  const aux = form.family === 'expression' ? form.aux : 0;
+  const count = wanted.length;
+  const { x, xAux, allowed, allowedRows, groups } = all;
+  return {
+    x: pick(x, new Float32Array(count * d), d),
+    xAux: xAux && pick(xAux, new Float32Array(count * aux), aux),
+    n: count,
+    selfOffset: undefined,
+    allowed:
+      allowed === undefined || allowedRows === 1
+        ? allowed
+        : pick(allowed, new Int32Array(count * masks.words), masks.words),
+    allowedRows: allowedRows === 1 ? 1 : count,
+    groups: groups && pick(groups, new Int32Array(count), 1),
+  };
+}
+
+/**
+ * k nearest by float32 differences, in slabs of queries.
+ * @param finish False for ranks; similarities are always given as negative products.
+ */
 function directSearch(
   scratch: Scratch,
-  { form, y, m, d }: ExactSearch,
-  x: Float32Array,
-  n: number,
+  { form, y, yAux, m, d, masks, batch }: ExactSearch,
+  { x, xAux, n, selfOffset, allowed, allowedRows, groups }: Queries,
   k: number,
-  selfOffset: number | undefined,
-  consume: (row: number, rows: number, values: Float32Array, indices: Int32Array) => void,
+  finish: boolean,
+  consume: (row: number, values: Float32Array, indices: Int32Array) => void,
 ): void {
   const mark = scratch.mark();
   let places: readonly [number, number] = [0, 0];
+  const pointGroups = masks.pointGroups?.subarray(batch * m, (batch + 1) * m);
+  const given: DistanceMasks = {
+    allowed: allowed && { words: allowed, batches: 1, rows: allowedRows },
+    groups: groups && pointGroups && { x: groups, y: pointGroups },
+  };
   runDistances(
     scratch,
-    { form, x, y, batch: 1, n, m, d },
+    { form, x, y, xAux, yAux, masks: given, batch: 1, n, m, d },
     {
       entry: 'knnBlock',
       rowBytes: 8 * k,
       k,
       selfOffset,
+      finish: finish && form.family !== 'innerProduct',
       place: (room, rows) => {
         places = [room.allocate(4 * rows * k), room.allocate(4 * rows * k)];
         return places;
       },
       take: (room, row, rows) => {
-        consume(row, rows, room.float32(places[0], rows * k), room.int32(places[1], rows * k));
+        consume(row, room.float32(places[0], rows * k), room.int32(places[1], rows * k));
       },
     },
   );

@@ -1,5 +1,6 @@
 import { UnsupportedError } from '../../errors.js';
 import { PLAIN_MODULE, RELAXED_MODULE, SHARED_MODULE } from './latentModule.generated.js';
+import { TABLE_SIZE } from './worker.js';
 
 /** Functions of the module: each runs one chunk of a job whose arguments stand in memory. */
 export const CHUNK_FUNCTIONS = [
@@ -34,6 +35,8 @@ export interface LatentModule {
   readonly compiled: WebAssembly.Module;
   readonly exports: LatentExports;
   readonly memory: WebAssembly.Memory;
+  /** Functions generated at run time, called by the module by their position. */
+  readonly table: WebAssembly.Table;
   /** Whether other threads can see the memory. */
   readonly shared: boolean;
   /** Whether products of a neighbour search are fused multiplications and additions. */
@@ -65,9 +68,10 @@ export function instantiate(shared: boolean, relaxed = shared && hasRelaxedSimd(
   const memory = new WebAssembly.Memory({ initial: 16, maximum: MAXIMUM_PAGES, shared });
   const text = relaxed ? RELAXED_MODULE : shared ? SHARED_MODULE : PLAIN_MODULE;
   const compiled = new WebAssembly.Module(decodeBase64(text));
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, table } });
   // The build script compiles exactly these functions.
-  return { compiled, exports: exports as unknown as LatentExports, memory, shared, relaxed };
+  return { compiled, exports: exports as unknown as LatentExports, memory, table, shared, relaxed };
 }
 
 let current: LatentModule | undefined;
@@ -145,6 +149,10 @@ export class Scratch {
   /** Position to release to. */
   mark(): number {
     return this.top;
+  }
+
+  bytes(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length);
   }
 
   float32(address: number, length: number): Float32Array {
