@@ -62,7 +62,8 @@ function subject(
       tf.dispose([result, corner]);
     },
     check: async () => {
-      const result = tf.tidy(() => body(part(CHECKED_ROWS)));
+      const rows = part(CHECKED_ROWS);
+      const result = tf.tidy(() => body(rows));
       const values = await result.data();
       result.dispose();
       assertClose(values, want, tolerance, tolerance < 1e-5 ? 0 : x.d);

@@ -25,11 +25,13 @@ import { findPython, pythonCeilings } from './peers/python.js';
 import { findUsearch } from './peers/usearch.js';
 import { conditions, gapsOf, rowsOf, storedReports, storeReport } from './report.js';
 import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
+import { residentCases } from './resident.bench.js';
 import { measureCeilings } from './roofline.js';
 
 const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   knn: knnCases,
   kSweep: kSweepCases,
+  resident: residentCases,
   metrics: metricCases,
   pairwiseDistance: pairwiseCases,
   matMul: matMulCases,
