@@ -34,7 +34,9 @@ module.exports = {
     only('metrics', '^src/metrics/', ['^src/specs/', '^src/ops/']),
     only('train', '^src/train/', []),
     only('data', '^src/data/', []),
-    only('models', '^src/models/', ['^src/(specs|ops|neighbors|linalg|manifolds|metrics|optim|train|data)/']),
+    only('models', '^src/models/', [
+      '^src/(specs|ops|neighbors|linalg|manifolds|metrics|optim|train|data)/',
+    ]),
     only('backends', '^src/backends/', ['^src/specs/', '^src/kernels/[^/]+/register\\.ts$']),
     ...['cpu', 'wasm', 'webgpu', 'tensorflow'].map((backend) =>
       only(`kernels-${backend}`, `^src/kernels/${backend}/`, [
