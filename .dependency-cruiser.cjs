@@ -35,7 +35,9 @@ module.exports = {
     only('verify', '^src/verify/', ['^src/(specs|ops)/']),
     only('train', '^src/train/', []),
     only('data', '^src/data/', []),
-    only('models', '^src/models/', ['^src/(specs|ops|neighbors|linalg|manifolds|metrics|optim|train|data)/']),
+    only('models', '^src/models/', [
+      '^src/(specs|ops|neighbors|linalg|manifolds|metrics|optim|train|data)/',
+    ]),
     only('backends', '^src/backends/', ['^src/specs/', '^src/kernels/[^/]+/register\\.ts$']),
     ...['cpu', 'wasm', 'webgpu', 'tensorflow'].map((backend) =>
       only(`kernels-${backend}`, `^src/kernels/${backend}/`, [

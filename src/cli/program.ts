@@ -1,30 +1,23 @@
 import { Command, Option } from 'commander';
-import type { CommandContext } from './context.js';
-import { BACKENDS } from '../specs/capabilities.js';
+import {
+  SPECS_HELP,
+  action,
+  add,
+  backendOption,
+  dataDirOption,
+  epochsOption,
+  seedOption,
+  setUp,
+} from './commandSetup.js';
+import type { GlobalOptions } from './commandSetup.js';
 import type { DemoOptions } from './demo.js';
 import { EXIT, endingOf } from './exit.js';
-import { withInterrupt } from './interrupt.js';
+import { addKnn } from './knnProgram.js';
 import type { ScoreOptions } from './score.js';
 import { collect, integerFrom } from './settings.js';
-import { Terminal } from './terminal.js';
 import type { Streams } from './terminal.js';
 import type { TrainOptions } from './train.js';
 import { packageVersion } from './version.js';
-
-interface GlobalOptions {
-  readonly quiet?: boolean;
-  readonly json?: boolean;
-  readonly debug?: boolean;
-}
-
-const SPECS_HELP = `
-Data specs:
-  mnist, fashion-mnist, kmnist, cifar10 (each also with :test), abalone
-  file.npy, file.csv#target=Name, images-idx3-ubyte.gz#labels=labels-idx1-ubyte.gz, - (CSV on stdin);
-  further settings: #task=regression, #labels=file, #targets=file, #shape=28x28x1, #scale=255
-  Data sets are looked for in --data-dir, in the folder TFJS_LATENT_DATA, in a cache folder and in an
-  installed package, and then downloaded.
-`;
 
 const EXIT_HELP = `
 Exit codes: 0 ok, 1 a check failed, 2 wrong usage or bad input, 130 interrupted.
@@ -53,7 +46,7 @@ export async function runCli(args: readonly string[], streams: Streams): Promise
 /** The commands with their options; a command's own module is loaded when it runs. */
 export function buildProgram(streams: Streams): Command {
   const program = new Command('tfjs-latent')
-    .description('Latent-space engine on TensorFlow.js: train, score, see what runs here.')
+    .description('Latent-space engine on TensorFlow.js: train, score, search, see what runs here.')
     .version(packageVersion())
     .option('--quiet', 'print only results and errors')
     .option('--json', 'print the result as one JSON object')
@@ -63,58 +56,10 @@ export function buildProgram(streams: Streams): Command {
   addDemo(program, streams);
   addTrain(program, streams);
   addScore(program, streams);
+  addKnn(program, streams);
   addDoctor(program, streams);
   addVerify(program, streams);
   return program;
-}
-
-/** Settings that every command shares: our streams, errors as exceptions, one line per error. */
-function setUp(command: Command, streams: Streams): void {
-  command
-    .exitOverride()
-    .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: true })
-    .configureOutput({
-      writeOut: (text) => void streams.stdout.write(text),
-      writeErr: (text) => void streams.stderr.write(text),
-      outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`),
-    });
-}
-
-function add(program: Command, streams: Streams, name: string, description: string): Command {
-  const command = program.command(name).description(description);
-  setUp(command, streams);
-  return command;
-}
-
-/** Wrap a command's function as a commander action, which gets positional arguments, then options. */
-function action(
-  streams: Streams,
-  run: (positional: readonly string[], options: object, context: CommandContext) => Promise<void>,
-): (...args: unknown[]) => Promise<void> {
-  return async (...args) => {
-    const command = args[args.length - 1] as Command;
-    const terminal = new Terminal(streams, command.optsWithGlobals<GlobalOptions>());
-    await withInterrupt(terminal, (signal) =>
-      run(command.args, command.opts(), { terminal, signal }),
-    );
-  };
-}
-
-function backendOption(): Option {
-  return new Option('--backend <name>', `${BACKENDS.join(', ')}; default: the best one here`);
-}
-
-function dataDirOption(): Option {
-  return new Option('--data-dir <dir>', 'folder with data sets');
-}
-
-function seedOption(): Option {
-  return new Option('--seed <n>', 'seed of everything random').argParser(integerFrom(0)).default(0);
-}
-
-function epochsOption(): Option {
-  return new Option('--epochs <n>', 'passes over the training data').argParser(integerFrom(1));
 }
 
 function addDemo(program: Command, streams: Streams): void {

@@ -17,6 +17,27 @@ export function integerFrom(min: number): (text: string) => number {
   };
 }
 
+/** Commander parser of a number, also infinite. */
+export function anyNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value))
+    throw new InvalidArgumentError('It must be a number.');
+  return value;
+}
+
+/** One of several equal parts of the work, counted from 1. */
+export interface Shard {
+  readonly part: number;
+  readonly parts: number;
+}
+
+/** Commander parser of `i/n`. */
+export function shardOf(text: string): Shard {
+  const [part, parts] = (/^(\d+)\/(\d+)$/.exec(text.trim()) ?? []).slice(1).map(Number);
+  if (part >= 1 && part <= parts && Number.isSafeInteger(parts)) return { part, parts };
+  throw new InvalidArgumentError('It must be i/n with 1 <= i <= n, as in 2/8.');
+}
+
 /** Commander parser that collects the values of an option given several times. */
 export function collect(value: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), value];

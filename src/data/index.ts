@@ -4,8 +4,19 @@ export type { DeformationName } from './deform.js';
 export { loadDataset, streamDataset } from './load.js';
 export type { LoadOptions, StreamOptions } from './load.js';
 export { cacheFolder } from './locate.js';
+export {
+  NEIGHBOR_FORMATS,
+  neighborFormatOf,
+  readNeighbors,
+  writeNeighbors,
+} from './neighborsFile.js';
+export type { AboutNeighbors, NeighborFormat, NeighborTable } from './neighborsFile.js';
 export { writeNpy } from './npyWrite.js';
 export type { NpyData } from './npyWrite.js';
+export { writeNpz } from './npzFile.js';
+export type { NpzMember } from './npzFile.js';
+export { openRows } from './rowRange.js';
+export type { RowRange, RowStore } from './rowRange.js';
 export { ROW_FORMATS, columnsToRows, createRowWriter, rowFormatOf } from './rowWriter.js';
 export type { RowFormat, RowWriter, RowWriterOptions } from './rowWriter.js';
 export { loadArtifacts, saveArtifacts, writeArtifacts } from './runFolder.js';
