@@ -204,7 +204,7 @@ function moved(
   return (x, y) => {
     const origin = detached(y, (points) => {
       const finite = tf.where(tf.isFinite(points), points, tf.zerosLike(points));
-      return y.shape[1] === 0 ? tf.zeros([1, 1, y.shape[2]]) : tf.mean(finite, 1, true);
+      return y.size === 0 ? tf.zeros([1, 1, y.shape[2]]) : tf.mean(finite, 1, true);
     });
     const side = (rows: Tensor3D): PairSide => ({
       rows: map(tf.sub(rows, origin)),
@@ -248,6 +248,7 @@ function mahalanobis(op: string, { VI, origin }: MetricOptions, d: number): Prep
   }
   // (x - y)^T VI (x - y) = |L^T (x - y)|^2 for VI = L L^T.
   const map = (rows: Tensor3D): Tensor => {
+    if (rows.size === 0) return rows;
     const product = tf.matMul(rows.reshape([-1, d]), tf.tensor2d(factor.flat(), [d, d]));
     return product.reshape(rows.shape);
   };
@@ -273,6 +274,7 @@ function standardised(op: string, { V, origin }: MetricOptions, d: number): Prep
 function poincare(op: string, value: number): PreparedMetric {
   const c = checkPositive(op, 'c', value);
   const gap = (rows: Tensor3D): Tensor => {
+    if (rows.size === 0) return tf.ones([rows.shape[0], rows.shape[1], 1]);
     const inside = complementOfSquares(rows, c);
     // Outside the ball there is no distance.
     const isInside = detached(inside, (gap) => tf.greater(gap, 0));
@@ -288,6 +290,7 @@ function poincare(op: string, value: number): PreparedMetric {
 function lorentz(op: string, value: number): PreparedMetric {
   const c = checkPositive(op, 'c', value);
   const side = (rows: Tensor3D): PairSide => {
+    if (rows.size === 0) return { rows, aux: tf.zeros([rows.shape[0], rows.shape[1], 2]) };
     const sinh = tf.mul(rowLengths(rows), Math.sqrt(c));
     // e^r - 1 = sinh r + (cosh r - 1), without cancellation near the origin.
     const squared = tf.square(sinh);
@@ -309,6 +312,8 @@ function lorentz(op: string, value: number): PreparedMetric {
 
 /** Scalar per row that is 0, or NaN where the row holds NaN. */
 function poisonedRows(rows: Tensor3D): PairSide {
+  const [batch, n] = rows.shape;
+  if (rows.size === 0) return { rows, aux: tf.zeros([batch, n, 1]) };
   const marked = detached(rows, (x) => {
     const nan = tf.where(tf.isNaN(x), x, tf.zerosLike(x));
     return tf.sum(nan, -1, true);
@@ -321,7 +326,7 @@ function poisonedRows(rows: Tensor3D): PairSide {
  * becomes zero exactly.
  */
 function centredRows(rows: Tensor3D): Tensor {
-  if (rows.shape[2] === 0) return rows;
+  if (rows.size === 0) return rows;
   const once = tf.sub(rows, tf.mean(rows, -1, true));
   const twice = tf.sub(once, tf.mean(once, -1, true));
   const isConstant = detached(rows, (x) =>
@@ -332,12 +337,15 @@ function centredRows(rows: Tensor3D): Tensor {
 
 /** Rows that add to 1. */
 function shares(rows: Tensor3D): Tensor {
+  if (rows.size === 0) return rows;
   return tf.div(rows, tf.sum(rows, -1, true));
 }
 
 function latitudes(rows: Tensor3D): PairSide {
   const [latitude, longitude] = tf.split(rows, 2, -1);
-  return { rows: latitude, aux: tf.concat([longitude, latitude], -1) };
+  const { aux } = poisonedRows(rows);
+  const parts = aux === undefined ? [longitude, latitude] : [longitude, latitude, aux];
+  return { rows: latitude, aux: tf.concat(parts, -1) };
 }
 
 /** Angle whose 1 - cos is given: 2 asin(sqrt(v / 2)), derivative 1 / sqrt(v (2 - v)), 0 at both ends. */

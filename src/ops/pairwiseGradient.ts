@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor3D } from '@tensorflow/tfjs';
 import type { MetricForm } from '../specs/metricForm.js';
-import { pairGradient, unitRows } from './pairs.js';
+import { detached } from './elementary.js';
+import { pairGradient, rowLengths, unitRows } from './pairs.js';
 import type { PairGradient, PairSide } from './pairs.js';
 import { part, slabSizes } from './slabs.js';
 
@@ -40,7 +41,7 @@ export function pairwiseGradient(
     case 'squares': {
       if (!form.root) return pair(...weighted(tf.mul(dy, 2), a, b));
       const value = distance();
-      const apart = tf.greater(value, 0);
+      const apart = detached(value, (v) => tf.greater(v, 0));
       const weights = tf.div(dy, tf.where(apart, value, tf.onesLike(value)));
       const kept = tf.where(apart, weights, tf.zerosLike(weights)) as Tensor3D;
       return pair(...weighted(kept, a, b));
@@ -70,13 +71,12 @@ function cosineSide(dy: Tensor3D, x: Tensor3D, y: Tensor3D): Tensor {
   const u = unitRows(x);
   const pulled = tf.matMul(dy, unitRows(y));
   const tangent = tf.sub(pulled, tf.mul(tf.sum(tf.mul(u, pulled), -1, true), u));
-  const length = tf.sqrt(tf.sum(tf.square(x), -1, true));
-  const inverse = tf.div(-1, tf.where(tf.greater(length, 0), length, tf.onesLike(length)));
-  return tf.where(
-    tf.greater(length, 0).broadcastTo(x.shape),
-    tf.mul(tangent, inverse),
-    tf.zerosLike(x),
-  );
+  const length = rowLengths(x);
+  const isZero = detached(length, (v) => tf.equal(v, 0));
+  const inverse = tf.div(-1, tf.where(isZero, tf.onesLike(length), length));
+  // Without direction there is no angle to change.
+  const present = detached(length, (v) => tf.notEqual(v, 0).toFloat());
+  return tf.mul(tf.mul(tangent, inverse), present);
 }
 
 function inSlabs(

@@ -131,16 +131,20 @@ export const klForm = ((): ExpressionForm => {
 
 /**
  * Angle between points on the unit sphere: 2 asin(sqrt(sin^2(dlat/2) + cos lat cos lat' sin^2(dlon/2))).
- * Feature: latitude; a0, a1: longitude, latitude.
+ * Feature: latitude; a0, a1: longitude, latitude; a2: 0, or NaN where the row holds NaN.
  */
 export const haversineForm = ((): ExpressionForm => {
-  const half = (v: Operand): Expression => e.square(e.sin(e.mul(0.5, v)));
+  const half = (v: Operand): Expression => e.square(e.sin(e.mul(0.5, e.abs(v))));
   return expressionForm({
     reduce: 'sum',
     terms: [half(e.sub(x, y))],
-    rank: e.add(s0, e.mul(e.mul(e.cos(a1), e.cos(b1)), half(e.sub(a0, b0)))),
-    finish: e.mul(2, e.asin(e.sqrt(e.min(r, 1)))),
-    aux: 2,
+    rank: e.add(
+      e.add(s0, e.mul(e.mul(e.cos(a1), e.cos(b1)), half(e.sub(a0, b0)))),
+      e.add(variable('a2'), variable('b2')),
+    ),
+    // Rounding may carry the sum past 1; a minimum would drop a NaN.
+    finish: e.where('lt', 1, r, Math.PI, e.mul(2, e.asin(e.sqrt(r)))),
+    aux: 3,
   });
 })();
 

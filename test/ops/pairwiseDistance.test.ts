@@ -73,9 +73,7 @@ describeOp('pairwiseDistance', ({ form, run }) => {
       const options = optionsOf(entry, d);
       await expectNoLeak(async () => {
         await valuesOf(run(() => pairwiseDistance(x, x, options)));
-        await valuesOf(
-          run(() => tf.grad((a) => tf.sum(pairwiseDistance(a, a, options)))(x)),
-        );
+        await valuesOf(run(() => tf.grad((a) => tf.sum(pairwiseDistance(a, a, options)))(x)));
       });
       x.dispose();
     });

@@ -11,7 +11,7 @@ import { expectClose } from '../support/compare.js';
 import { METRIC_CASES, featuresOf, metricCase, optionsOf } from '../support/metricCases.js';
 import { TOLERANCES, bound } from '../support/tolerances.js';
 
-describeOp('pairwiseDistance', ({ run }) => {
+describeOp('pairwiseDistance', ({ run, form }) => {
   const distances = async (
     x: Matrix,
     y?: Matrix,
@@ -36,14 +36,13 @@ describeOp('pairwiseDistance', ({ run }) => {
       }
     });
 
-    it('never negative, never NaN, and zero on the diagonal', async () => {
+    it('never negative (similarities), never NaN, and zero on the diagonal', async () => {
       for (const mode of ['exact', 'direct'] as const) {
         const values = await distances(x, undefined, { ...options, mode });
         for (let i = 0; i < n; i++) {
           for (let j = 0; j < n; j++) {
-            if (entry.metric !== 'innerProduct') {
-              expect(values[i * n + j]).toBeGreaterThanOrEqual(0);
-            }
+            const least = entry.metric === 'innerProduct' ? -Infinity : 0;
+            expect(values[i * n + j]).toBeGreaterThanOrEqual(least);
           }
           if (entry.zeroDiagonal) expect(values[i * n + i]).toBe(0);
         }
@@ -94,7 +93,10 @@ describeOp('pairwiseDistance', ({ run }) => {
       const whole = await distances(x.slice(0, 8), x, options);
       const parts: number[] = [];
       for (let i = 0; i < 8; i++) parts.push(...(await distances([x[i]], x, options)));
-      expect(parts).toEqual([...whole]);
+      // Products of tfjs may add in another order for another number of rows.
+      const isOurs = form === 'kernel' && entry.metric !== 'mahalanobis';
+      if (isOurs) expect(parts).toEqual([...whole]);
+      else expectClose(parts, whole, TOLERANCES.reordered);
     });
   });
 

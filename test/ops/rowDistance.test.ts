@@ -96,9 +96,7 @@ describeOp('rowDistance', ({ form, run }) => {
       const options = optionsOf(entry, d);
       await expectNoLeak(async () => {
         await valuesOf(run(() => rowDistance(x, x, options)));
-        await valuesOf(
-          run(() => tf.grad((a) => tf.sum(rowDistance(a, a, options)))(x)),
-        );
+        await valuesOf(run(() => tf.grad((a) => tf.sum(rowDistance(a, a, options)))(x)));
       });
       x.dispose();
     });

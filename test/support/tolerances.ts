@@ -97,6 +97,13 @@ export const TOLERANCES = {
       'random expressions of up to four levels without cancellation: powers and exponentials multiply ' +
       'the few ulp of what is inside them, up to 8 times a level',
   },
+  reordered: {
+    relative: 64 * ULP,
+    absolute: 6e-4,
+    reason:
+      'one float32 computation against another order of it; near 0 and pi an angle turns half an ulp of its ' +
+      'cosine into the root of that',
+  },
   gradient: {
     relative: 2e-3,
     absolute: 2e-3,

@@ -13,6 +13,8 @@ export interface CpuBackend {
 /** The values of a float32 input. */
 export function float32Values(backend: CpuBackend, input: TensorInfo): Float32Array {
   const values = backend.readSync(input.dataId);
+  // tfjs may keep an empty tensor's values as a plain array.
+  if (values.length === 0) return new Float32Array(0);
   // Integer tensors never get here (the op checks); a mismatch would compute nonsense quietly.
   if (!(values instanceof Float32Array))
     throw new TypeError(`cpu kernel got ${input.dtype} values`);
@@ -34,6 +36,8 @@ export function optionalIntegers(
 ): Int32Array | undefined {
   if (input === undefined) return undefined;
   const values = backend.readSync(input.dataId);
+  // tfjs may keep an empty tensor's values as a plain array.
+  if (values.length === 0) return new Int32Array(0);
   if (!(values instanceof Int32Array)) throw new TypeError(`cpu kernel got ${input.dtype} values`);
   return values;
 }

@@ -73,13 +73,13 @@ function productMetric(
     case 'cosine': {
       if (d === 0)
         return { ranks: (_i, _first, count, out) => out.fill(1, 0, count), finish: identity };
-      const xLengths = lengths(x, d);
-      const yLengths = x === y ? xLengths : lengths(y, d);
+      const xSizes = squaredLengths(x, d);
+      const ySizes = x === y ? xSizes : squaredLengths(y, d);
       return {
         ranks: (i, first, count, out) => {
           products(x, i * d, y, first * d, d, count, out);
           for (let t = 0; t < count; t++) {
-            out[t] = cosineDistance(out[t], xLengths[i], yLengths[first + t]);
+            out[t] = cosineDistance(out[t], xSizes[i], ySizes[first + t]);
           }
         },
         finish: identity,
@@ -88,22 +88,23 @@ function productMetric(
   }
 }
 
-function cosineDistance(product: number, xLength: number, yLength: number): number {
+function cosineDistance(product: number, xSize: number, ySize: number): number {
   // A NaN row has no angle to anything, not even to the zero vector.
   if (Number.isNaN(product)) return NaN;
-  if (xLength === 0 || yLength === 0) return 1;
+  if (xSize === 0 || ySize === 0) return 1;
   // Rounding may carry |x.y| past |x||y| by an ulp; NaN passes through.
-  const distance = 1 - product / (xLength * yLength);
+  // The root of the product, not the product of roots: equal rows are at exactly 0.
+  const distance = 1 - product / Math.sqrt(xSize * ySize);
   return distance < 0 ? 0 : distance;
 }
 
-/** Length of every row, in float64, where the square of no float32 overflows or vanishes. */
-function lengths(rows: Float32Array, d: number): Float64Array {
+/** Squared length of every row, in float64, where not even the product of two leaves the range. */
+function squaredLengths(rows: Float32Array, d: number): Float64Array {
   const out = new Float64Array(rows.length / d);
   for (let i = 0; i < out.length; i++) {
     let sum = 0;
     for (let f = i * d; f < (i + 1) * d; f++) sum += rows[f] * rows[f];
-    out[i] = Math.sqrt(sum);
+    out[i] = sum;
   }
   return out;
 }
