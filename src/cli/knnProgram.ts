@@ -58,7 +58,7 @@ export function addKnn(program: Command, streams: Streams): void {
     .option('--shard <i/n>', 'search only part i of n of the references, for knn merge', shardOf)
     .option('--pad', 'allow k above the number of references')
     .addOption(formatOption())
-    .option('--block-rows <n>', 'references read at a time; default: 32 MiB', integerFrom(1))
+    .option('--block-rows <n>', 'references read at a time; default: 8 MiB', integerFrom(1))
     .addOption(backendOption())
     .addOption(dataDirOption())
     .addHelpText('after', `${KNN_HELP}${SPECS_HELP}`)

@@ -13,8 +13,8 @@ import type { OpenOptions } from './openSource.js';
 import type { RowSource } from './rowSource.js';
 import { formatOf, parseFileSpec } from './spec.js';
 
-/** Values of a block, unless the caller says how many rows: 32 MiB of float32. */
-const BLOCK_VALUES = 1 << 23;
+/** Values of a block, unless the caller says how many rows: 8 MiB of float32, more is no faster. */
+const BLOCK_VALUES = 1 << 21;
 
 /** Rows of a block where their size is not known before they are read. */
 const UNKNOWN_BLOCK_ROWS = 1 << 12;
@@ -23,7 +23,7 @@ export interface RowRange {
   /** Rows [start, end). Default: all. */
   readonly start?: number;
   readonly end?: number;
-  /** Default: as many as make 32 MiB. */
+  /** Default: as many as make 8 MiB. */
   readonly blockRows?: number;
   readonly signal?: AbortSignal;
 }
