@@ -1,7 +1,7 @@
 /**
  * Import direction: a folder may import only what stands to its left.
  * errors, numerics, util <- specs <- kernels/<backend>; specs <- ops <- neighbors, linalg, manifolds, metrics <- models;
- * train, data <- models; backends may start a backend's kernels/register; cli sees all.
+ * train, data <- models; specs, ops <- verify; backends may start a backend's kernels/register; cli sees all.
  */
 const BASE = '^src/(errors|numerics)\\.ts$|^src/util/';
 /** Forbid imports inside src from `from` to anything but itself, the base and `allowed`. */
@@ -32,6 +32,7 @@ module.exports = {
     only('ops', '^src/ops/', ['^src/specs/']),
     only('neighbors', '^src/neighbors/', ['^src/specs/', '^src/ops/']),
     only('metrics', '^src/metrics/', ['^src/specs/', '^src/ops/']),
+    only('verify', '^src/verify/', ['^src/(specs|ops)/']),
     only('train', '^src/train/', []),
     only('data', '^src/data/', []),
     only('models', '^src/models/', [

@@ -1,79 +1,161 @@
-import { cpus } from 'node:os';
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
-import type { Timing } from './harness.js';
+import type { BenchCase, CaseResult, NotRun, Place } from './harness.js';
+import type { Ceilings } from './roofline.js';
 
-/** Conditions under which a set of figures was taken. */
-export interface BenchHeader {
-  readonly date: string;
-  readonly device: string;
-  readonly cores: number;
-  readonly node: string;
-  readonly versions: { readonly [name: string]: string };
-  readonly commit: string;
-  readonly backends: { readonly [name: string]: string };
+/** One figure. */
+export interface BenchRow {
+  readonly suite: string;
+  readonly case: string;
+  readonly backend: string;
+  /** null where we don't set threads. */
+  readonly threads: number | null;
+  readonly subject: string;
+  readonly metric: MetricName;
+  readonly value: number;
+  readonly unit: string;
+}
+
+/** Something that was not measured, and why. */
+export interface Gap extends NotRun {
+  readonly suite: string;
+  readonly case: string;
+  readonly backend: string;
+  readonly threads: number | null;
+}
+
+/** Where a group of rows was measured, and what the device reaches there. */
+export interface PlaceReport {
+  readonly backend: string;
+  readonly threads: number | null;
+  readonly detail: string;
+  /** The command that prints the rows of this place; a suite's name goes in for SUITE. */
+  readonly command: string;
+  readonly ceilings: Ceilings;
+  /** numpy's matrix product and copy with as many threads; null without Python or on a GPU. */
+  readonly native: { readonly gflops: number; readonly gbytes: number } | null;
 }
 
 export interface BenchReport {
-  readonly header: BenchHeader;
-  readonly rows: readonly Timing[];
+  readonly date: string;
+  readonly device: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly commit: string;
+  readonly places: readonly PlaceReport[];
+  readonly rows: readonly BenchRow[];
+  readonly notRun: readonly Gap[];
+}
+
+const UNITS = {
+  time: 'ms',
+  fastest: 'ms',
+  slowest: 'ms',
+  runs: 'count',
+  items: 'count',
+  rate: 'GFLOP/s',
+  queries: '1/s',
+  bandwidth: 'GB/s',
+  /** Time per item over ours: above 1 is slower than ours. */
+  ratio: 'times ours',
+} as const;
+export type MetricName = keyof typeof UNITS;
+
+/** Figures of a case. */
+export function rowsOf(benchCase: BenchCase, place: Place, result: CaseResult): BenchRow[] {
+  const ours = result.timings[0];
+  return result.timings.flatMap((timing) => {
+    const { subject, items, runs, median, min, max } = timing;
+    const each = median / items;
+    const values: Readonly<Record<MetricName, number>> = {
+      time: median,
+      fastest: min,
+      slowest: max,
+      runs,
+      items,
+      rate: benchCase.flops / each / 1e6,
+      queries: 1000 / each,
+      bandwidth: benchCase.bytes / median / 1e6,
+      ratio: each / (ours.median / ours.items),
+    };
+    return (Object.keys(UNITS) as MetricName[]).map((metric) => ({
+      suite: benchCase.suite,
+      case: benchCase.name,
+      backend: place.backend,
+      threads: place.threads ?? null,
+      subject,
+      metric,
+      value: Number(values[metric].toPrecision(6)),
+      unit: UNITS[metric],
+    }));
+  });
+}
+
+export function gapsOf(benchCase: BenchCase, place: Place, result: CaseResult): Gap[] {
+  return result.notRun.map((gap) => ({
+    suite: benchCase.suite,
+    case: benchCase.name,
+    backend: place.backend,
+    threads: place.threads ?? null,
+    ...gap,
+  }));
 }
 
 function commit(): string {
   try {
-    const dirty =
-      execFileSync('git', ['status', '--porcelain'], { encoding: 'utf8' }).trim() !== '';
-    const hash = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, { encoding: 'utf8' }).trim();
+    const dirty = git('status', '--porcelain', '--untracked-files=no') !== '';
+    const hash = git('rev-parse', '--short', 'HEAD');
     return dirty ? `${hash} with changes` : hash;
   } catch {
     return 'not a git checkout';
   }
 }
 
-export function benchHeader(backends: Readonly<Record<string, string>>): BenchHeader {
+/** Conditions of a run. */
+export function conditions(
+  gpu: string | undefined,
+  versions: Readonly<Record<string, string>>,
+): Pick<BenchReport, 'date' | 'device' | 'cores' | 'memoryGiB' | 'versions' | 'commit'> {
   return {
     date: new Date().toISOString().slice(0, 10),
-    device: cpus()[0].model,
+    device: gpu ?? cpus()[0].model.trim(),
     cores: cpus().length,
-    node: process.version,
-    versions: { tfjs: tf.version.tfjs },
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    versions: { node: process.version.slice(1), tfjs: tf.version.tfjs, ...versions },
     commit: commit(),
-    backends,
   };
 }
 
-const milliseconds = (value: number): string =>
-  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+const RESULTS = new URL('results/', import.meta.url);
 
-/** The report as Markdown: one table per suite and backend, wins and losses alike. */
-export function renderReport({ header, rows }: BenchReport): string {
-  const lines = [
-    '# Benchmarks',
-    '',
-    'Written by `npm run bench -- --full --write`; do not edit. Median of the runs, minimum to maximum in',
-    'brackets. `ratio` is the median of time / our time, pair by pair in the same run: above 1 is slower',
-    'than ours, below 1 is faster. Results were checked against each other before anything was timed.',
-    '',
-    `- date ${header.date}, commit ${header.commit}`,
-    `- ${header.device}, ${header.cores} cores, Node ${header.node}, tfjs ${header.versions.tfjs}`,
-    ...Object.entries(header.backends).map(([name, detail]) => `- ${name}: ${detail}`),
-    '',
-  ];
-  const groups = [...new Set(rows.map((row) => `${row.suite} on ${row.backend}`))];
-  for (const group of groups) {
-    lines.push(
-      `## ${group}`,
-      '',
-      '| case | subject | ms | Gop/s | ratio |',
-      '|---|---|---|---|---|',
-    );
-    for (const row of rows.filter((entry) => `${entry.suite} on ${entry.backend}` === group)) {
-      lines.push(
-        `| ${row.case} | ${row.subject} | ${milliseconds(row.median)} (${milliseconds(row.min)} to ` +
-          `${milliseconds(row.max)}) | ${row.gops.toFixed(2)} | ${row.ratioToOurs.toFixed(2)} |`,
-      );
-    }
-    lines.push('');
+/** Store a report; returns the name of its file. */
+export function storeReport(report: BenchReport): string {
+  mkdirSync(RESULTS, { recursive: true });
+  const slug = report.device
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+  const name = `${slug}-${report.date}.json`;
+  const { rows, ...rest } = report;
+  // One row a line: a change of one figure is a change of one line.
+  const body = rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n');
+  const head = JSON.stringify(rest, null, 1).replace(/\n\}$/, '');
+  writeFileSync(new URL(name, RESULTS), `${head},\n "rows": [\n${body}\n ]\n}\n`);
+  return name;
+}
+
+/** The newest stored report of every device. */
+export function storedReports(): BenchReport[] {
+  const newest = new Map<string, BenchReport>();
+  for (const name of readdirSync(RESULTS).sort()) {
+    const report = JSON.parse(readFileSync(new URL(name, RESULTS), 'utf8')) as BenchReport;
+    const before = newest.get(report.device);
+    if (before === undefined || before.date <= report.date) newest.set(report.device, report);
   }
-  return lines.join('\n');
+  return [...newest.values()];
 }

@@ -1,89 +1,211 @@
 /**
- * `npm run bench [-- suite ...] [--backends cpu,wasm] [--full] [--write]`
- * Times our ops against their composed forms and what a tfjs user writes today. `--write` stores the
- * figures in bench/results and in BENCHMARKS.md.
+ * npm run bench                             a fast selection on every backend here
+ * npm run bench -- knn --backend wasm --threads 1
+ * npm run bench -- --full --write           the whole grid; writes bench/results and BENCHMARKS.md
+ * npm run bench -- --render                 BENCHMARKS.md again, from the stored results
+ *
+ * Speed of our ops against peers and against what the device reaches, in one run.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { inspectBackends } from '../src/backends/doctor.js';
 import { startBackend } from '../src/backends/start.js';
-import { SIZES } from './cases.js';
+import { setThreads } from '../src/kernels/wasm/register.js';
 import { runCase } from './harness.js';
-import type { BenchCase, Timing } from './harness.js';
-import { cases as knnCases } from './knn.bench.js';
-import { cases as matMulCases } from './matMul.bench.js';
-import { cases as pairwiseCases } from './pairwiseDistance.bench.js';
-import { benchHeader, renderReport } from './report.js';
+import type { BenchCase, Place } from './harness.js';
+import { kSweepCases, knnCases } from './knn.bench.js';
+import type { Peers } from './knnCase.js';
+import { caseText, renderReports } from './markdown.js';
+import { matMulCases } from './matMul.bench.js';
+import { metricCases } from './metrics.bench.js';
+import { pairwiseCases } from './pairwiseDistance.bench.js';
+import { findPython, pythonCeilings } from './peers/python.js';
+import { findUsearch } from './peers/usearch.js';
+import { conditions, gapsOf, rowsOf, storedReports, storeReport } from './report.js';
+import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
+import { residentCases } from './resident.bench.js';
+import { measureCeilings } from './roofline.js';
 
-const SUITES: Readonly<Record<string, readonly BenchCase[]>> = {
+const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   knn: knnCases,
-  matMul: matMulCases,
+  kSweep: kSweepCases,
+  resident: residentCases,
+  metrics: metricCases,
   pairwiseDistance: pairwiseCases,
+  matMul: matMulCases,
 };
 
-/** Cases that take minutes on this backend and tell nothing new: the plain cpu backend is the reference. */
-function tooLarge(backend: string, operations: number): boolean {
-  return backend === 'cpu' && operations > 1e8;
+/** Seconds that one run of a subject may take. */
+const BUDGET = { fast: 1, full: 15 } as const;
+
+/** What the command line asks for. */
+interface Wanted {
+  readonly suites: readonly string[];
+  readonly backends: readonly string[] | undefined;
+  readonly threads: number | undefined;
+  readonly full: boolean;
+  readonly write: boolean;
+  readonly json: string | undefined;
+  readonly text: string;
+  readonly budgetMs: number;
+  readonly python: string | undefined;
+  readonly render: boolean;
 }
 
-/** Our product replaces tfjs's on the wasm backend only; elsewhere both subjects are the same code. */
-function hasSubject(backend: string, suite: string): boolean {
-  return suite !== 'matMul' || backend === 'wasm';
+class UsageError extends Error {}
+
+function readArguments(): Wanted {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      backends: { type: 'string' },
+      backend: { type: 'string' },
+      threads: { type: 'string' },
+      full: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      render: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      case: { type: 'string', default: '' },
+      budget: { type: 'string' },
+      python: { type: 'string' },
+    },
+  });
+  const unknown = positionals.filter((name) => !Object.hasOwn(SUITES, name));
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `no suite ${unknown.join(', ')}; there are ${Object.keys(SUITES).join(', ')}`,
+    );
+  }
+  const seconds = Number(values.budget ?? (values.full ? BUDGET.full : BUDGET.fast));
+  const threads = values.threads === undefined ? undefined : Number(values.threads);
+  if (!(seconds > 0)) throw new UsageError('--budget must be a number of seconds above 0');
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new UsageError('--threads must be a whole number above 0');
+  }
+  return {
+    suites: positionals.length > 0 ? positionals : Object.keys(SUITES),
+    backends: (values.backends ?? values.backend)?.split(','),
+    threads,
+    full: values.full,
+    write: values.write,
+    json: values.json,
+    text: values.case,
+    budgetMs: seconds * 1000,
+    python: values.python,
+    render: values.render,
+  };
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    backends: { type: 'string' },
-    full: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  },
-});
-const suites = positionals.length > 0 ? positionals : Object.keys(SUITES);
-const unknown = suites.filter((suite) => !Object.hasOwn(SUITES, suite));
-if (unknown.length > 0) {
-  console.error(
-    `bench: suite must be one of ${Object.keys(SUITES).join(', ')}, got ${unknown.join(', ')}.`,
+interface DetailedPlace extends Place {
+  /** Driver or instruction set. */
+  readonly detail: string;
+}
+
+/** Backends and thread counts to measure. */
+async function placesOf({ backends, threads }: Wanted): Promise<DetailedPlace[]> {
+  const present = (await inspectBackends()).filter(({ available }) => available);
+  const missing = (backends ?? []).find((name) => !present.some((found) => found.name === name));
+  if (missing !== undefined) throw new UsageError(`backend ${missing} does not run here`);
+  const chosen = present.filter(({ name }) => backends === undefined || backends.includes(name));
+  return chosen.flatMap(({ name, device = 'cpu', adapter }): DetailedPlace[] => {
+    const detail = adapter ?? device;
+    if (name !== 'wasm') return [{ backend: name, device, threads: undefined, detail }];
+    const counts = threads === undefined ? [1, availableParallelism()] : [threads];
+    return [...new Set(counts)].map((count) => ({ backend: name, device, threads: count, detail }));
+  });
+}
+
+function commandOf({ full, python, budgetMs }: Wanted, { backend, threads }: Place): string {
+  const standard = budgetMs === 1000 * (full ? BUDGET.full : BUDGET.fast);
+  return [
+    'npm run bench -- SUITE',
+    `--backend ${backend}`,
+    ...(threads === undefined ? [] : [`--threads ${threads}`]),
+    ...(full ? ['--full'] : []),
+    ...(standard ? [] : [`--budget ${budgetMs / 1000}`]),
+    ...(python === undefined ? [] : ['--python <python with the peers>']),
+  ].join(' ');
+}
+
+async function measurePlace(
+  wanted: Wanted,
+  place: DetailedPlace,
+  peers: Peers,
+): Promise<{ place: PlaceReport; rows: BenchRow[]; notRun: Gap[] }> {
+  await startBackend({ prefer: place.backend });
+  if (place.threads !== undefined) setThreads(place.threads);
+  const native =
+    place.device === 'gpu' ? undefined : pythonCeilings(peers.python, place.threads ?? 1);
+  const report: PlaceReport = {
+    backend: place.backend,
+    threads: place.threads ?? null,
+    detail: place.detail,
+    command: commandOf(wanted, place),
+    ceilings: await measureCeilings(place),
+    native: native?.ceilings ?? null,
+  };
+  const { gflops, gbytes } = report.ceilings;
+  console.log(
+    `\n${place.backend}${place.threads === undefined ? '' : `, threads: ${place.threads}`} ` +
+      `(${place.detail}); matMul ${gflops.toFixed(1)} GFLOP/s, copy ${gbytes.toFixed(1)} GB/s`,
   );
-  process.exit(2);
+  const rows: BenchRow[] = [];
+  const notRun: Gap[] = [];
+  for (const suite of wanted.suites) {
+    for (const benchCase of SUITES[suite](peers)) {
+      if (!benchCase.name.includes(wanted.text) || !(wanted.full || benchCase.fast)) continue;
+      const result = await runCase(benchCase, place, wanted.budgetMs);
+      const own = rowsOf(benchCase, place, result);
+      rows.push(...own);
+      notRun.push(...gapsOf(benchCase, place, result));
+      console.log(`${suite}: ${benchCase.name}`);
+      for (const line of caseText(own, report)) console.log(line);
+      for (const gap of result.notRun) console.log(`  ${gap.subject}: not run, ${gap.reason}`);
+    }
+  }
+  return { place: report, rows, notRun };
 }
 
-const present = (await inspectBackends()).filter(({ available }) => available);
-const wanted = values.backends?.split(',') ?? present.map(({ name }) => name);
-const fullOnly = SIZES.filter(({ profile }) => profile === 'full').map(
-  ({ n, m, d }) => `${n} ${m} ${d}`,
-);
-const isFullOnly = (name: string): boolean =>
-  fullOnly.includes((name.match(/\d+/g) ?? []).slice(0, 3).join(' '));
+function writeMarkdown(): void {
+  writeFileSync(new URL('../BENCHMARKS.md', import.meta.url), renderReports(storedReports()));
+}
 
-const rows: Timing[] = [];
-const details: Record<string, string> = {};
-for (const name of wanted) {
-  const started = await startBackend({ prefer: name });
-  details[name] = [started.device, started.adapter].filter(Boolean).join(', ');
-  for (const suite of suites.filter((candidate) => hasSubject(name, candidate))) {
-    for (const benchCase of SUITES[suite]) {
-      if (tooLarge(name, benchCase.operations)) continue;
-      if (!values.full && isFullOnly(benchCase.name)) continue;
-      const timings = await runCase(benchCase);
-      rows.push(...timings);
-      const summary = timings.map((t) => `${t.subject} ${t.median.toFixed(2)} ms`).join(', ');
-      console.log(`${name} ${suite} ${benchCase.name}: ${summary}`);
-    }
+async function measure(wanted: Wanted): Promise<void> {
+  const places = await placesOf(wanted);
+  const peers: Peers = { usearch: findUsearch(), python: findPython(wanted.python) };
+  const parts: Awaited<ReturnType<typeof measurePlace>>[] = [];
+  for (const place of places) parts.push(await measurePlace(wanted, place, peers));
+  const gpu = places.find(({ device }) => device === 'gpu')?.detail;
+  const versions = {
+    ...(typeof peers.usearch === 'string' ? {} : { usearch: peers.usearch.version }),
+    ...pythonCeilings(peers.python, 1)?.versions,
+  };
+  const report: BenchReport = {
+    ...conditions(gpu, versions),
+    places: parts.map(({ place }) => place),
+    notRun: parts.flatMap(({ notRun }) => notRun),
+    rows: parts.flatMap(({ rows }) => rows),
+  };
+  if (wanted.json !== undefined) writeFileSync(wanted.json, `${JSON.stringify(report, null, 1)}\n`);
+  if (wanted.write) {
+    console.log(`\nWrote bench/results/${storeReport(report)} and BENCHMARKS.md`);
+    writeMarkdown();
   }
 }
 
-const report = { header: benchHeader(details), rows };
-if (values.write) {
-  const results = new URL('results/', import.meta.url);
-  mkdirSync(results, { recursive: true });
-  const slug = report.header.device.toLowerCase().replace(/[^a-z0-9]+/g, '-');
-  writeFileSync(
-    new URL(`${slug}-${report.header.date}.json`, results),
-    `${JSON.stringify(report, null, 1)}\n`,
-  );
-  writeFileSync(new URL('../BENCHMARKS.md', import.meta.url), renderReport(report));
-  console.log(`Wrote bench/results/${slug}-${report.header.date}.json and BENCHMARKS.md`);
+try {
+  const wanted = readArguments();
+  if (wanted.render) writeMarkdown();
+  else await measure(wanted);
+  tf.engine().reset();
+} catch (error) {
+  if (!(
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
+  )) {
+    throw error;
+  }
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
 }
-tf.engine().reset();

@@ -55,6 +55,25 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
     return result;
   }
 
+  /**
+   * Run device calls that record and submit work without {@link runWebGPUProgram}; their errors become
+   * those of the outputs.
+   * @param inputs Tensors that the work reads. @param outputs Tensors that it writes.
+   */
+  recordOwnWork(
+    name: string,
+    inputs: readonly TensorInfo[],
+    outputs: readonly TensorInfo[],
+    body: () => void,
+  ): void {
+    this.guard.scoped(name, body);
+    const inherited = inputs.map(({ dataId }) => this.#failed.get(dataId)).find(Boolean);
+    for (const { dataId } of outputs) {
+      if (inherited === undefined) this.#submitted.add(dataId);
+      else this.#failed.set(dataId, inherited);
+    }
+  }
+
   /** A binding over the device's limit would make WebGPU drop the work and leave zeros. */
   #checkBinding(name: string, role: string, shape: readonly number[]): void {
     const limit = this.device.limits.maxStorageBufferBindingSize;

@@ -58,6 +58,7 @@ export function buildProgram(streams: Streams): Command {
   addScore(program, streams);
   addKnn(program, streams);
   addDoctor(program, streams);
+  addVerify(program, streams);
   return program;
 }
 
@@ -169,6 +170,35 @@ Examples:
       action(streams, async (_, options, context) => {
         const { doctor } = await import('./doctor.js');
         await doctor(options, context);
+      }),
+    );
+}
+
+function addVerify(program: Command, streams: Streams): void {
+  add(program, streams, 'verify', 'every op on every backend here against a float64 oracle')
+    .argument('[report]', 'file for the report as JSON')
+    .option('--backends <names>', 'e.g. cpu,wasm; default: all that run here')
+    .option('--ops <names>', 'e.g. knn,rowDistance; default: all')
+    .option('--case <text>', 'only cases whose name contains this')
+    .option('--quick', 'a selection that takes seconds')
+    .addHelpText(
+      'after',
+      `
+Prints for every op, backend, form and case: the largest error in float32 ulp and relative, the bound
+(ulp, and s for the magnitude that cancels), neighbours with another index than the oracle's, elements
+with other bits than the first backend's, milliseconds. Exit code 1 when anything is out of bound.
+With --json the report is one JSON object: in the file that is named, else on stdout.
+
+Examples:
+  tfjs-latent verify --quick
+  tfjs-latent verify --backends cpu,wasm --ops knn
+  tfjs-latent verify --json verify.json
+`,
+    )
+    .action(
+      action(streams, async ([report], options, context) => {
+        const { verify } = await import('./verify.js');
+        await verify(report, options, context);
       }),
     );
 }

@@ -58,6 +58,16 @@ export function asin(v: Tensor): Tensor {
   });
 }
 
+/** A condition or constant computed of x, through which no gradient flows. */
+export function detached(x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
+  const op = tf.customGrad<Tensor>((...args) => {
+    const [value] = args as [Tensor];
+    const { shape } = value;
+    return { value: compute(value), gradFunc: () => tf.zeros(shape) };
+  });
+  return op(x);
+}
+
 /** Square root whose gradient at 0 is 0 instead of infinite. */
 export function safeSqrt(v: Tensor): Tensor {
   const op = tf.customGrad<Tensor>((...args) => {

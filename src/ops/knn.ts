@@ -40,12 +40,14 @@ export interface KnnOptions extends MetricOptions, MaskOptions {
   readonly resident?: boolean;
 }
 
-export interface KnnResult {
+/** Result of {@link knn}; a type and not an interface, so that tf.tidy may return it. */
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- an interface has no index signature
+export type KnnResult = {
   /** Shape [..., q, k], float32, ascending along the last axis (innerProduct: descending). */
   readonly distances: Tensor;
   /** Shape [..., q, k], int32: rows of points. */
   readonly indices: Tensor;
-}
+};
 
 /**
  * The k nearest points of every query, exactly (brute force), nearest first.
@@ -112,7 +114,7 @@ export function knn(
 function padded(found: Tensor3D | Tensor, k: number, value: number): Tensor {
   const [batch, rows, have] = found.shape as [number, number, number];
   if (have === k) return found;
-  const filler = tf.fill([batch, rows, k - have], value, found.dtype as 'float32' | 'int32');
+  const filler = tf.fill([batch, rows, k - have], value, found.dtype);
   return have === 0 ? filler : tf.concat([found, filler], 2);
 }
 

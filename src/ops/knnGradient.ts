@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor, Tensor1D, Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import type { MetricForm } from '../specs/metricForm.js';
 import { pairGradient } from './pairs.js';
 import type { PairGradient, PairSide } from './pairs.js';
@@ -21,7 +21,7 @@ export function knnGradient(
   if (batch * q * k === 0) return [zerosOf(queries), zerosOf(points)];
   const offset = tf.range(0, batch, 1, 'int32').mul(tf.scalar(n, 'int32')).reshape([batch, 1, 1]);
   const isFilled = tf.greaterEqual(indices, 0);
-  const flat = tf.add(tf.maximum(indices, 0), offset).toInt().reshape([-1]) as Tensor1D;
+  const flat = tf.add(tf.maximum(indices, 0), offset).toInt().as1D();
   const near = (t: Tensor): Tensor => {
     const width = t.shape[t.rank - 1] ?? 0;
     return tf.gather(t.reshape([batch * n, width]), flat).reshape([batch, q, k, width]);
@@ -43,8 +43,8 @@ export function knnGradient(
   };
   const bins = tf.where(isFilled.reshape([-1]), flat, tf.fill(flat.shape, -1, 'int32')).toInt();
   const scatter = (side: Tensor): Tensor => {
-    const width = side.shape[3] as number;
-    const summed = scatterAddRows(pull(side).reshape([-1, width]), bins as Tensor1D, batch * n);
+    const [, , , width] = (side as Tensor4D).shape;
+    const summed = scatterAddRows(pull(side).reshape([-1, width]), bins, batch * n);
     return summed.reshape([batch, n, width]);
   };
   const gathered = (side: Tensor): Tensor => tf.sum(pull(side), 2);

@@ -120,49 +120,41 @@ function groups(
       got: `shape ${formatShape(shape)}`,
     });
   }
-  return given.broadcastTo(full).reshape([sizeOf(sizes.batchShape), rows]) as Tensor2D;
-}
-
-/** Bit j % 32 of word floor(j / 32) is value j of the last axis. */
-function packMask(mask: Tensor, words: number): Tensor {
-  const lead = (mask.shape as number[]).slice(0, -1);
-  const n = mask.shape[mask.rank - 1] ?? 0;
-  const rows = mask.toInt().reshape([-1, n]);
-  const padded = tf.pad2d(rows as Tensor2D, [
-    [0, 0],
-    [0, words * 32 - n],
-  ]);
-  const weights = tf.tensor1d(
-    Array.from({ length: 32 }, (_, bit) => 1 << bit),
-    'int32',
-  );
-  const bits = padded.reshape([-1, words, 32]);
-  // The sum of the lower 31 bits fits; the sign bit is added last, so nothing overflows on the way.
-  const terms = tf.mul(bits, weights);
-  return tf
-    .sum(terms, -1)
-    .toInt()
-    .reshape([...lead, words]);
+  return given.broadcastTo(full).as2D(sizeOf(sizes.batchShape), rows);
 }
 
 /**
- * Bool [..., n] of packed words [..., ceil(n / 32)]: bits are taken off from the top by comparison and
- * subtraction, which are exact in int32 on every backend (a division may go through float32).
+ * Bit j % 32 of word floor(j / 32) is value j of the last axis: from the top bit down, the word is doubled
+ * (which wraps round in int32) and the next bit added. Sums and products of large integers may go through
+ * float32 on some backends.
+ */
+function packMask(mask: Tensor, words: number): Tensor {
+  const lead = (mask.shape as number[]).slice(0, -1);
+  const n = mask.shape[mask.rank - 1] ?? 0;
+  const padded = tf.pad2d(mask.toInt().as2D(-1, n), [
+    [0, 0],
+    [0, words * 32 - n],
+  ]);
+  const bits = tf.unstack(padded.reshape([-1, words, 32]), -1);
+  const word = bits.reduceRight((sum, bit) => tf.add(tf.add(sum, sum), bit));
+  return word.toInt().reshape([...lead, words]);
+}
+
+/**
+ * Bool [..., n] of packed words [..., ceil(n / 32)]: the sign tells the top bit, and doubling (which wraps
+ * round in int32) brings up the next. Comparisons with large numbers and divisions may go through
+ * float32 on some backends.
  */
 export function unpackMask(words: Tensor, n: number): Tensor {
   return tf.tidy(() => {
     const lead = (words.shape as number[]).slice(0, -1);
     const count = words.shape[words.rank - 1] ?? 0;
-    const isNegative = tf.less(words, tf.scalar(0, 'int32')).toInt();
-    const half = tf.mul(isNegative, tf.scalar(2 ** 30, 'int32'));
-    // Adding 2^31 clears the sign bit; in two steps, as 2^31 itself is no int32.
-    let rest: Tensor = tf.add(tf.add(words, half), half).toInt();
-    const bits: Tensor[] = [isNegative];
-    for (let bit = 30; bit >= 0; bit--) {
-      const power = tf.scalar(2 ** bit, 'int32');
-      const isSet = tf.greaterEqual(rest, power).toInt();
-      rest = tf.sub(rest, tf.mul(isSet, power)).toInt();
-      bits.unshift(isSet);
+    const zero = tf.scalar(0, 'int32');
+    const bits: Tensor[] = [];
+    let rest = words;
+    for (let bit = 31; bit >= 0; bit--) {
+      bits.unshift(tf.less(rest, zero).toInt());
+      rest = tf.add(rest, rest);
     }
     const all = tf.stack(bits, -1).reshape([...lead, count * 32]);
     return all.slice([...lead.map(() => 0), 0], [...lead, n]).toBool();

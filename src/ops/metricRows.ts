@@ -9,8 +9,8 @@ import type { Metric, MetricName } from '../specs/metric.js';
 import { cholesky } from '../util/cholesky.js';
 import { complementOfSquares } from './compensated.js';
 import type { CustomMetric } from './customMetric.js';
-import { asin, safeSqrt } from './elementary.js';
-import { unitRows } from './pairs.js';
+import { asin, detached, safeSqrt } from './elementary.js';
+import { rowLengths, unitRows } from './pairs.js';
 import type { PairSide } from './pairs.js';
 
 /** How distances are measured; shared by all ops on rows. */
@@ -202,15 +202,10 @@ function moved(
     return each((rows) => ({ rows: map(tf.sub(rows, tf.tensor1d(values))), aux: undefined }));
   }
   return (x, y) => {
-    const centre = tf.tidy(() => {
-      const finite = tf.where(tf.isFinite(y), y, tf.zerosLike(y));
+    const origin = detached(y, (points) => {
+      const finite = tf.where(tf.isFinite(points), points, tf.zerosLike(points));
       return y.shape[1] === 0 ? tf.zeros([1, 1, y.shape[2]]) : tf.mean(finite, 1, true);
     });
-    const fixed = tf.customGrad<Tensor>((...args) => {
-      const [value] = args as [Tensor];
-      return { value: value.clone(), gradFunc: (dy: Tensor) => tf.zerosLike(dy) };
-    });
-    const origin = fixed(centre);
     const side = (rows: Tensor3D): PairSide => ({
       rows: map(tf.sub(rows, origin)),
       aux: undefined,
@@ -280,7 +275,8 @@ function poincare(op: string, value: number): PreparedMetric {
   const gap = (rows: Tensor3D): Tensor => {
     const inside = complementOfSquares(rows, c);
     // Outside the ball there is no distance.
-    return tf.where(tf.greater(inside, 0), inside, tf.fill(inside.shape, NaN));
+    const isInside = detached(inside, (gap) => tf.greater(gap, 0));
+    return tf.where(isInside, inside, tf.fill(inside.shape, NaN));
   };
   return {
     form: forms.poincareForm(c),
@@ -292,11 +288,18 @@ function poincare(op: string, value: number): PreparedMetric {
 function lorentz(op: string, value: number): PreparedMetric {
   const c = checkPositive(op, 'c', value);
   const side = (rows: Tensor3D): PairSide => {
-    const sinh = tf.mul(safeLength(rows), Math.sqrt(c));
+    const sinh = tf.mul(rowLengths(rows), Math.sqrt(c));
     // e^r - 1 = sinh r + (cosh r - 1), without cancellation near the origin.
     const squared = tf.square(sinh);
     const fraction = tf.div(squared, tf.add(tf.sqrt(tf.add(squared, 1)), 1));
-    const excess = tf.add(sinh, tf.where(tf.greater(sinh, 1e9), sinh, fraction));
+    const excess = tf.add(
+      sinh,
+      tf.where(
+        detached(sinh, (v) => tf.greater(v, 1e9)),
+        sinh,
+        fraction,
+      ),
+    );
     return { rows: unitRows(rows), aux: tf.concat([excess, sinh], -1) };
   };
   return { form: forms.lorentzForm(c), rows: each(side), post: undefined };
@@ -306,8 +309,11 @@ function lorentz(op: string, value: number): PreparedMetric {
 
 /** Scalar per row that is 0, or NaN where the row holds NaN. */
 function poisonedRows(rows: Tensor3D): PairSide {
-  const marked = tf.tidy(() => tf.where(tf.isNaN(rows), rows, tf.zerosLike(rows)));
-  return { rows, aux: tf.sum(marked, -1, true) };
+  const marked = detached(rows, (x) => {
+    const nan = tf.where(tf.isNaN(x), x, tf.zerosLike(x));
+    return tf.sum(nan, -1, true);
+  });
+  return { rows, aux: marked };
 }
 
 /**
@@ -318,8 +324,10 @@ function centredRows(rows: Tensor3D): Tensor {
   if (rows.shape[2] === 0) return rows;
   const once = tf.sub(rows, tf.mean(rows, -1, true));
   const twice = tf.sub(once, tf.mean(once, -1, true));
-  const isConstant = tf.equal(tf.max(rows, -1, true), tf.min(rows, -1, true));
-  return tf.where(isConstant.broadcastTo(rows.shape), tf.zerosLike(rows), twice);
+  const isConstant = detached(rows, (x) =>
+    tf.equal(tf.max(x, -1, true), tf.min(x, -1, true)).broadcastTo(rows.shape),
+  );
+  return tf.where(isConstant, tf.zerosLike(rows), twice);
 }
 
 /** Rows that add to 1. */
@@ -330,15 +338,6 @@ function shares(rows: Tensor3D): Tensor {
 function latitudes(rows: Tensor3D): PairSide {
   const [latitude, longitude] = tf.split(rows, 2, -1);
   return { rows: latitude, aux: tf.concat([longitude, latitude], -1) };
-}
-
-/** Length of every row [B, n, 1], with gradient 0 at the origin. */
-function safeLength(rows: Tensor): Tensor {
-  const largest = tf.tidy(() => {
-    const size = tf.max(tf.abs(rows), -1, true);
-    return tf.where(tf.greater(size, 0), size, tf.onesLike(size));
-  });
-  return tf.mul(safeSqrt(tf.sum(tf.square(tf.div(rows, largest)), -1, true)), largest);
 }
 
 /** Angle whose 1 - cos is given: 2 asin(sqrt(v / 2)), derivative 1 / sqrt(v (2 - v)), 0 at both ends. */

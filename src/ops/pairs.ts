@@ -4,6 +4,7 @@ import { derivative } from '../specs/derivative.js';
 import { contains } from '../specs/expression.js';
 import type { Expression, Variable } from '../specs/expression.js';
 import type { ExpressionForm, MetricForm } from '../specs/metricForm.js';
+import { detached } from './elementary.js';
 import { evaluateTensors } from './expressionTensors.js';
 
 /**
@@ -42,12 +43,59 @@ export function sumFeatures(x: Tensor): Tensor {
     : tf.add(sum, tf.sum(x.slice([...begin, whole], [...lead, d - whole]), -1));
 }
 
-/** Rows divided by their length; a zero row stays zero. Scaled first, so that squares do not overflow. */
+/**
+ * Rows divided by their length; a zero row stays zero. Scaled first, so that squares do not overflow.
+ * Gradient: (g - (u.g) u) / |x|, 0 at a zero row.
+ */
 export function unitRows(x: Tensor): Tensor {
+  const op = tf.customGrad<Tensor>((...args) => {
+    const [rows, save] = args as [Tensor, tf.GradSaveFunc];
+    save([rows]);
+    return {
+      value: tf.tidy(() => normalised(rows)[0]),
+      gradFunc: (dy: Tensor, [saved]: Tensor[]) => {
+        const u = unitRows(saved);
+        const tangent = tf.sub(dy, tf.mul(tf.sum(tf.mul(u, dy), -1, true), u));
+        return tf.mul(tangent, detached(saved, inverseLengths));
+      },
+    };
+  });
+  return op(x);
+}
+
+/** Length of every row [..., 1]; its gradient is the unit row, 0 at a zero row. */
+export function rowLengths(x: Tensor): Tensor {
+  const op = tf.customGrad<Tensor>((...args) => {
+    const [rows, save] = args as [Tensor, tf.GradSaveFunc];
+    save([rows]);
+    return {
+      value: tf.tidy(() => normalised(rows)[1]),
+      gradFunc: (dy: Tensor, [saved]: Tensor[]) => tf.mul(dy, unitRows(saved)),
+    };
+  });
+  return op(x);
+}
+
+/** Unit rows and lengths. */
+function normalised(x: Tensor): [Tensor, Tensor] {
   const largest = tf.max(tf.abs(x), -1, true);
-  const scaled = tf.div(x, tf.where(tf.greater(largest, 0), largest, tf.onesLike(largest)));
+  const divisor = tf.where(tf.equal(largest, 0), tf.onesLike(largest), largest);
+  const scaled = tf.div(x, divisor);
   const length = tf.sqrt(tf.sum(tf.square(scaled), -1, true));
-  return tf.div(scaled, tf.where(tf.greater(length, 0), length, tf.onesLike(length)));
+  const isZero = tf.equal(length, 0);
+  return [
+    tf.div(scaled, tf.where(isZero, tf.onesLike(length), length)),
+    tf.where(isZero, length, tf.mul(length, divisor)),
+  ];
+}
+
+function inverseLengths(x: Tensor): Tensor {
+  const [, length] = normalised(x);
+  return tf.where(
+    tf.equal(length, 0),
+    tf.zerosLike(length),
+    tf.div(1, tf.where(tf.equal(length, 0), tf.onesLike(length), length)),
+  );
 }
 
 /** tf.where on NaN-safe comparison: values below 0 become 0, NaN stays (clipByValue loses it). */

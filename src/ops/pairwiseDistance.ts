@@ -123,7 +123,7 @@ function productDistance(
 ): Tensor | undefined {
   if (form.family === 'innerProduct') return tf.matMul(x, y, false, true);
   if (form.family === 'cosine') {
-    const similarity = tf.matMul(unitRows(x) as Tensor3D, unitRows(y) as Tensor3D, false, true);
+    const similarity = tf.matMul(unitRows(x), unitRows(y), false, true);
     return notNegative(tf.sub(1, similarity));
   }
   if (form.family !== 'squares' || mode !== 'fast') return undefined;

@@ -68,7 +68,7 @@ function weighted(weights: Tensor3D, x: Tensor3D, y: Tensor3D): [Tensor, Tensor]
 
 function cosineSide(dy: Tensor3D, x: Tensor3D, y: Tensor3D): Tensor {
   const u = unitRows(x);
-  const pulled = tf.matMul(dy, unitRows(y) as Tensor3D);
+  const pulled = tf.matMul(dy, unitRows(y));
   const tangent = tf.sub(pulled, tf.mul(tf.sum(tf.mul(u, pulled), -1, true), u));
   const length = tf.sqrt(tf.sum(tf.square(x), -1, true));
   const inverse = tf.div(-1, tf.where(tf.greater(length, 0), length, tf.onesLike(length)));
@@ -103,12 +103,15 @@ function inSlabs(
   return [joined(ofX), joined(ofY)];
 }
 
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- tf.tidy returns types only
+type Summed = { xRows: Tensor; yRows: Tensor; xAux?: Tensor; yAux?: Tensor };
+
 function gradientOfSlab(
   form: MetricForm,
   dy: Tensor,
   [x, y]: readonly [() => PairSide, () => PairSide],
 ): [PairGradient, PairGradient] {
-  const summed = tf.tidy(() => {
+  const summed = tf.tidy((): Summed => {
     const [a, b] = pairGradient(form, dy, x(), y());
     return {
       xRows: tf.sum(a.rows, 2),
@@ -116,7 +119,7 @@ function gradientOfSlab(
       ...(a.aux === undefined ? {} : { xAux: tf.sum(a.aux, 2) }),
       ...(b.aux === undefined ? {} : { yAux: tf.sum(b.aux, 1) }),
     };
-  }) as { xRows: Tensor; yRows: Tensor; xAux?: Tensor; yAux?: Tensor };
+  });
   return [
     { rows: summed.xRows, aux: summed.xAux },
     { rows: summed.yRows, aux: summed.yAux },

@@ -39,5 +39,5 @@ export function withForm(
       },
     };
   });
-  return op(...(inputs as Tensor[]));
+  return op(...inputs);
 }

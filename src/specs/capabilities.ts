@@ -24,12 +24,7 @@ export const SPECS = [knnSpec, pairwiseDistanceSpec, rowDistanceSpec] as const;
 export const CAPABILITIES: readonly Capability[] = [
   { op: 'knn', backend: 'cpu', state: 'kernel' },
   { op: 'knn', backend: 'wasm', state: 'kernel' },
-  {
-    op: 'knn',
-    backend: 'webgpu',
-    state: 'composed',
-    reason: 'slabs of the pairwiseDistance kernel and tfjs topk; a fused kernel is planned',
-  },
+  { op: 'knn', backend: 'webgpu', state: 'kernel' },
   {
     op: 'knn',
     backend: 'tensorflow',
@@ -46,4 +41,12 @@ export const CAPABILITIES: readonly Capability[] = [
     reason: 'the binding loads no custom ops; runs as slabs of TensorFlow ops',
   },
   { op: 'rowDistance', backend: 'cpu', state: 'kernel' },
+  { op: 'rowDistance', backend: 'wasm', state: 'kernel' },
+  { op: 'rowDistance', backend: 'webgpu', state: 'kernel' },
+  {
+    op: 'rowDistance',
+    backend: 'tensorflow',
+    state: 'composed',
+    reason: 'the binding loads no custom ops; runs as TensorFlow ops',
+  },
 ];

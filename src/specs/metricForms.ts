@@ -115,14 +115,18 @@ export const jensenshannonForm = ((): ExpressionForm => {
 
 /**
  * Kullback-Leibler divergence sum x ln(x / y) of rows that add to 1, as the sum of
- * x ln(x / y) - x + y, none of which is negative: with t = (y - x) / x each is x (t - ln(1 + t)).
+ * x ln(x / y) - x + y, none of which is negative: with t = (y - x) / x each is x (t - ln(y / x)), by its
+ * series near t = 0. ln(1 + t) would lose y far below x, and t may overflow for x far below y.
  */
 export const klForm = ((): ExpressionForm => {
   const t = e.div(e.sub(y, x), x);
+  const ratio = e.min(e.div(y, x), 1e38);
   const coefficients = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? 1 : -1) / (i + 2));
   const series = e.mul(e.square(t), polynomial(t, coefficients));
-  const bracket = e.where('lt', e.abs(t), 0.125, series, e.sub(t, e.log1p(t)));
-  return sumOf(e.where('eq', x, 0, y, e.mul(x, bracket)));
+  const bracket = e.where('lt', e.abs(t), 0.125, series, e.sub(t, e.log(ratio)));
+  const far = e.sub(y, e.mul(x, e.add(1, e.log(ratio))));
+  const term = e.where('lt', t, 2 ** 20, e.mul(x, bracket), far);
+  return sumOf(e.where('eq', x, 0, y, term));
 })();
 
 /**

@@ -29,12 +29,15 @@ describe('help and version', () => {
     expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
   });
 
-  it.each(['demo', 'train', 'score', 'doctor'])('%s --help has examples', async (command) => {
-    const { code, stdout } = await cli(command, '--help');
-    expect(code).toBe(0);
-    expect(stdout).toContain('Examples:');
-    expect(stdout).toContain('--quiet');
-  });
+  it.each(['demo', 'train', 'score', 'doctor', 'verify'])(
+    '%s --help has examples',
+    async (command) => {
+      const { code, stdout } = await cli(command, '--help');
+      expect(code).toBe(0);
+      expect(stdout).toContain('Examples:');
+      expect(stdout).toContain('--quiet');
+    },
+  );
 
   it('score --help says what the sign means', async () => {
     expect((await cli('score', '--help')).stdout).toContain('high = like the training data');

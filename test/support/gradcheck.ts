@@ -9,3 +9,13 @@ export function numericGradient(
     return (at(value + step) - at(value - step)) / (2 * step);
   });
 }
+
+/** Rows of d features of a flat vector. */
+export function rowsOf(flat: readonly number[], d: number): number[][] {
+  return Array.from({ length: flat.length / d }, (_, i) => flat.slice(i * d, (i + 1) * d));
+}
+
+/** Sum of products, element by element. */
+export function weightedSum(values: readonly number[], weights: readonly number[]): number {
+  return values.reduce((sum, value, i) => sum + value * weights[i], 0);
+}

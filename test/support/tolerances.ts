@@ -18,11 +18,84 @@ export const TOLERANCES = {
       'every term of the sum is a rounded difference (relative 1 ulp) and terms are >= 0, so only the ' +
       'order of summation adds to that: blocked float32 sums stay below 16 ulp to 4,096 features',
   },
+  elementary: {
+    relative: 32 * ULP,
+    absolute: 0,
+    reason:
+      'as distance, with elementary functions of up to 4 ulp in the terms and at the end, and a power ' +
+      'or a quotient that may double the error of what it is given',
+  },
+  expandedSquares: {
+    relative: 16 * ULP,
+    absolute: 32 * ULP,
+    reason:
+      '|x|^2 + |y|^2 - 2 x.y of rows near their mean: the error is relative to the squared lengths',
+  },
   cosine: {
     relative: 16 * ULP,
     absolute: 4 * ULP,
     reason:
       '1 - cos cancels for near-parallel vectors: float32 unit vectors leave an absolute error of a few ulp of 1',
+  },
+  correlation: {
+    relative: 16 * ULP,
+    absolute: 16 * ULP,
+    reason: 'as cosine, of rows less their mean, which is rounded to float32 once more',
+  },
+  spherical: {
+    relative: 16 * ULP,
+    absolute: 32 * ULP,
+    reason: 'an angle away from 0 and pi, where its slope by the cosine is below 4',
+  },
+  mapped: {
+    relative: 32 * ULP,
+    absolute: 8 * ULP,
+    reason:
+      'differences of features that were computed in float32, absolute in units of the features',
+  },
+  shares: {
+    relative: 32 * ULP,
+    absolute: 16 * ULP,
+    reason: 'rows divided by their sum in float32: every share carries a few ulp, their sum is 1',
+  },
+  trigonometric: {
+    relative: 64 * ULP,
+    absolute: 16 * ULP,
+    reason: 'float32 sin, cos and asin of angles of order 1, away from antipodes',
+  },
+  power: {
+    relative: 128 * ULP,
+    absolute: 0,
+    reason:
+      'pow as exp2(p log2(v)) in float32 on a GPU: the error grows with |p log2(v)|, here below 16',
+  },
+  hyperbolic: {
+    relative: 64 * ULP,
+    absolute: 16 * ULP,
+    reason: 'asinh of a quotient of float32 scalars per row, absolute in units of s |x| + 1',
+  },
+  antipode: {
+    relative: 0,
+    absolute: 6e-4,
+    reason: 'asin near 1: half an ulp under the root becomes its root, 2 sqrt(2^-24)',
+  },
+  expandedRoot: {
+    relative: 16 * ULP,
+    absolute: 2e-3,
+    reason:
+      '|x|^2 + |y|^2 - 2 x.y cancels to some ulp of |x|^2, and a root of that stands in the distance',
+  },
+  innerProduct: {
+    relative: 0,
+    absolute: 16 * ULP,
+    reason: 'blocked float32 sums of rounded products, relative to the sum of their magnitudes',
+  },
+  generated: {
+    relative: 128 * ULP,
+    absolute: 0,
+    reason:
+      'random expressions of up to four levels without cancellation: powers and exponentials multiply ' +
+      'the few ulp of what is inside them, up to 8 times a level',
   },
   gradient: {
     relative: 2e-3,
@@ -37,11 +110,38 @@ export const TOLERANCES = {
     reason:
       'float32 dot products of up to 1,024 terms of mixed sign, error relative to the sum of magnitudes',
   },
+  golden: {
+    relative: 1e-12,
+    absolute: 1e-15,
+    reason: 'float64 against float64 or more: sums of a few terms, in another order',
+  },
+  goldenCancelling: {
+    relative: 1e-9,
+    absolute: 3e-8,
+    reason:
+      'the other library takes a difference of numbers of order 1 in float64, or the root of one',
+  },
 } as const satisfies Readonly<Record<string, Tolerance>>;
+
+const OF_METRIC: Readonly<Record<string, Tolerance>> = {
+  cosine: TOLERANCES.cosine,
+  correlation: TOLERANCES.correlation,
+  spherical: TOLERANCES.spherical,
+  innerProduct: TOLERANCES.product,
+  mahalanobis: TOLERANCES.mapped,
+  seuclidean: TOLERANCES.mapped,
+  hellinger: TOLERANCES.mapped,
+  jensenshannon: TOLERANCES.shares,
+  kl: TOLERANCES.shares,
+  haversine: TOLERANCES.trigonometric,
+  minkowski: TOLERANCES.power,
+  poincare: TOLERANCES.hyperbolic,
+  lorentz: TOLERANCES.hyperbolic,
+};
 
 /** Tolerance of a distance in the given metric. */
 export function distanceTolerance(metric: string): Tolerance {
-  return metric === 'cosine' ? TOLERANCES.cosine : TOLERANCES.distance;
+  return OF_METRIC[metric] ?? TOLERANCES.distance;
 }
 
 /** Largest allowed |got - want|. */

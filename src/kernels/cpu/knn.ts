@@ -6,10 +6,10 @@ import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import { float32Values, optionalIntegers, optionalValues } from './backend.js';
 import type { CpuBackend } from './backend.js';
-import { isAllowed } from './masks.js';
-import type { Masks } from './masks.js';
-import { pointsPerBlock, rowMetric } from './metrics.js';
-import { Nearest } from './nearest.js';
+import { isAllowed } from '../shared/masks.js';
+import type { Masks } from '../shared/masks.js';
+import { pointsPerBlock, rowMetric } from '../shared/metrics.js';
+import { Nearest } from '../shared/nearest.js';
 
 /** Queries that share one walk over the points: few, so that memory stays O(k). */
 const QUERIES = 8;

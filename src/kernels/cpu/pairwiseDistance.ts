@@ -5,7 +5,7 @@ import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import { float32Values, optionalValues } from './backend.js';
 import type { CpuBackend } from './backend.js';
-import { pointsPerBlock, rowMetric } from './metrics.js';
+import { pointsPerBlock, rowMetric } from '../shared/metrics.js';
 
 /** Differences in float64, whatever the mode. */
 function compute(

@@ -5,7 +5,7 @@ import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import { float32Values, optionalValues } from './backend.js';
 import type { CpuBackend } from './backend.js';
-import { rowMetric } from './metrics.js';
+import { rowMetric } from '../shared/metrics.js';
 
 function compute(
   call: KernelCall<'x' | 'y', RowDistanceAttrs, CpuBackend, 'xAux' | 'yAux'>,

@@ -1,30 +1,17 @@
-import { UnsupportedError } from '../../errors.js';
-import type { MetricForm } from '../../specs/metricForm.js';
-import { cityblockForm } from '../../specs/metricForms.js';
+import { expressions as e, variable } from '../../specs/expression.js';
+import { expressionForm, isSimilarity } from '../../specs/metricForm.js';
+import type { ExpressionForm, MetricForm } from '../../specs/metricForm.js';
 import { SLAB_BYTES } from './heap.js';
+import { compiledForm } from './jit/forms.js';
+import type { PlacedForm } from './jit/forms.js';
+import { latentModule } from './module.js';
 import type { Scratch } from './module.js';
 import { float32Bits, runJob, threadInfo } from './threads.js';
 
-/** Numbers of the metrics in assembly/distanceTile.ts; the root of euclidean is taken at the end. */
-/** Whether a tile of the module computes the form. */
-export function hasTile(form: MetricForm): boolean {
-  return form.family === 'squares' || form.family === 'cosine' || form.key === cityblockForm.key;
-}
-
-function metricCode(form: MetricForm): number {
-  if (form.family === 'squares') return 0;
-  if (form.family === 'cosine') return 2;
-  if (form.key === cityblockForm.key) return 1;
-  throw new UnsupportedError({
-    op: 'pairwiseDistance',
-    arg: 'metric',
-    expected: 'have a wasm kernel',
-    got: form.key,
-  });
-}
-
+/** Metrics of assembly/distanceTile.ts. */
+const CODE = { squares: 0, form: 1, cosine: 2 } as const;
 /** TILE_BYTES in assembly/distanceTile.ts. */
-const TILE_BYTES = 384;
+const TILE_BYTES = 640;
 /** Rows that are copied and packed at once, so that points need no second whole copy. */
 const STAGE_BYTES = 4 * 2 ** 20;
 /** Queries of a chunk: all of them use a panel of points while it is in the first cache. */
@@ -52,11 +39,33 @@ function largestFinite(values: Float32Array): number {
 
 /** Power of two by which both inputs are multiplied before squares are taken. */
 function scaleFor(form: MetricForm, x: Float32Array, y: Float32Array): number {
-  if (form.family !== 'squares') return 1;
+  return form.family === 'squares' ? powerOfTwoFor(x, y) : 1;
+}
+
+/** Power of two that brings the largest finite magnitude near 1 where it lies outside the bounds. */
+export function powerOfTwoFor(x: Float32Array, y: Float32Array): number {
   const largest = Math.max(largestFinite(x), largestFinite(y));
   if (largest === 0 || (largest >= SMALL && largest <= LARGE)) return 1;
   // Both the scale and its inverse have to be float32 numbers.
   return 2 ** Math.min(126, Math.max(-126, -Math.floor(Math.log2(largest))));
+}
+
+/** The inner product as an expression: ranked by its negative, so that larger is nearer. */
+const innerProductForm = expressionForm({
+  reduce: 'sum',
+  terms: [e.mul(variable('x'), variable('y'))],
+  rank: e.neg(variable('s0')),
+  finish: e.neg(variable('r')),
+  aux: 0,
+});
+
+/** Which pairs of a neighbour search exist; all when absent. */
+export interface DistanceMasks {
+  /** Bits of the points that may be returned: [B or 1, n or 1, words]. */
+  readonly allowed?:
+    { readonly words: Int32Array; readonly batches: number; readonly rows: number } | undefined;
+  /** Groups of queries [B, n] and points [B, m]: pairs of different groups do not exist. */
+  readonly groups?: { readonly x: Int32Array; readonly y: Int32Array } | undefined;
 }
 
 /** What a call of pairwiseDistance or knn is made of; x are the queries. */
@@ -68,6 +77,10 @@ export interface DistanceCall {
   readonly n: number;
   readonly m: number;
   readonly d: number;
+  /** Scalars per row, [B, n, aux] and [B, m, aux], for forms that have them. */
+  readonly xAux?: Float32Array | undefined;
+  readonly yAux?: Float32Array | undefined;
+  readonly masks?: DistanceMasks | undefined;
 }
 
 /** Runs one block of queries; where its results go. */
@@ -78,20 +91,40 @@ export interface DistanceOutput {
   readonly k: number;
   /** Point that query 0 of a matrix must not return, undefined for none. */
   readonly selfOffset: number | undefined;
+  /**
+   * False leaves ranks where knn would give distances, and +Infinity in empty slots: negative products
+   * for innerProduct, squares without root of rows that may have been scaled by a power of two.
+   */
+  readonly finish?: boolean;
   /** Take over the results of `rows` queries from `row` on; addresses as given by `place`. */
   readonly take: (scratch: Scratch, row: number, rows: number) => void;
   /** Reserve the results of `rows` queries: addresses of distances and, for knn, indices. */
   readonly place: (scratch: Scratch, rows: number) => readonly [number, number];
 }
 
-interface Layout {
-  readonly valueBytes: number;
+interface MaskLayout {
+  readonly allowed: number;
+  /** Words of a row of allowed bits. */
+  readonly words: number;
+  readonly queryGroups: number;
+  readonly pointGroups: number;
+}
+
+interface Layout extends MaskLayout {
+  readonly metric: number;
+  readonly form: PlacedForm | undefined;
+  /** Whether the form's finish changes anything. */
+  readonly formFinishes: boolean;
+  readonly aux: number;
   readonly scale: number;
   readonly panels: number;
   readonly norms: number;
+  readonly auxPanels: number;
   readonly stage: number;
+  readonly stageAux: number;
   readonly stageRows: number;
   readonly queries: number;
+  readonly queryAux: number;
   readonly slabRows: number;
   readonly queryBlock: number;
   readonly threadScratch: number;
@@ -107,27 +140,68 @@ function chooseQueryBlock({ n, d }: DistanceCall, valueBytes: number): number {
   return Math.max(4, Math.min(MAX_QUERY_BLOCK, Math.max(8, cached), balanced));
 }
 
+/** The form whose code is generated, if any. */
+function generatedForm(form: MetricForm): ExpressionForm | undefined {
+  if (form.family === 'expression') return form;
+  return form.family === 'innerProduct' ? innerProductForm : undefined;
+}
+
+function placeForm(scratch: Scratch, form: ExpressionForm | undefined): PlacedForm | undefined {
+  if (form === undefined) return undefined;
+  const compiled = compiledForm(form, latentModule().shared);
+  return { ...compiled, address: scratch.allocate(compiled.bytes.length) };
+}
+
+function reserveMasks(scratch: Scratch, { masks, m }: DistanceCall, slabRows: number): MaskLayout {
+  const words = Math.ceil(m / 32);
+  const { allowed, groups } = masks ?? {};
+  return {
+    words,
+    allowed:
+      allowed === undefined ? 0 : scratch.allocate(4 * words * Math.min(allowed.rows, slabRows)),
+    queryGroups: groups === undefined ? 0 : scratch.allocate(4 * slabRows),
+    // The module reads the groups of whole panels.
+    pointGroups: groups === undefined ? 0 : scratch.allocate(4 * roundUp(m, 8)),
+  };
+}
+
 function reserve(scratch: Scratch, call: DistanceCall, output: DistanceOutput): Layout {
   const { form, n, m, d } = call;
+  const generated = generatedForm(form);
+  const aux = generated?.aux ?? 0;
   const valueBytes = form.family === 'cosine' ? 8 : 4;
   const panelCount = Math.ceil(m / 8);
-  const stageRows = Math.min(m, Math.max(64, Math.floor(STAGE_BYTES / (4 * d + 1) / 64) * 64));
+  const rowValues = d + aux;
+  const stageRows = Math.min(
+    m,
+    Math.max(64, Math.floor(STAGE_BYTES / (4 * rowValues + 1) / 64) * 64),
+  );
   const queryBlock = chooseQueryBlock(call, valueBytes);
-  const slab = roundUp(SLAB_BYTES / (4 * d + output.rowBytes), queryBlock);
+  const slab = roundUp(SLAB_BYTES / (4 * rowValues + output.rowBytes), queryBlock);
   const slabRows = Math.min(n, slab);
-  const threadStride = roundUp(TILE_BYTES + queryBlock * (16 + d * valueBytes) + 64, 64);
+  // The parts named in assembly/distance.ts, three of which start on a cache line.
+  const perQuery = 16 + 4 * aux + d * valueBytes;
+  const threadStride = roundUp(TILE_BYTES + queryBlock * perQuery + 3 * 64, 64);
   return {
-    valueBytes,
+    metric:
+      generated === undefined ? CODE[form.family === 'cosine' ? 'cosine' : 'squares'] : CODE.form,
+    form: placeForm(scratch, generated),
+    formFinishes: generated !== undefined && generated.finish.kind !== 'variable',
+    aux,
     scale: scaleFor(form, call.x, call.y),
     panels: scratch.allocate(panelCount * d * 8 * valueBytes),
-    norms: scratch.allocate(panelCount * 64),
+    norms: scratch.allocate(form.family === 'cosine' ? panelCount * 64 : 0),
+    auxPanels: scratch.allocate(panelCount * aux * 32),
     stage: scratch.allocate(stageRows * d * 4),
+    stageAux: scratch.allocate(stageRows * aux * 4),
     stageRows,
     queries: scratch.allocate(slabRows * d * 4),
+    queryAux: scratch.allocate(slabRows * aux * 4),
     slabRows,
     queryBlock,
     threadScratch: scratch.allocate(threadStride * threadInfo().threads),
     threadStride,
+    ...reserveMasks(scratch, call, slabRows),
     out: output.place(scratch, slabRows),
   };
 }
@@ -146,10 +220,12 @@ function jobArguments(
   layout: Layout,
   state: JobState,
 ): number[] {
+  const { form } = call;
+  const slot = layout.form?.slot ?? 0;
   return [
-    metricCode(call.form),
-    Number(call.form.family === 'squares' && call.form.root),
-    float32Bits(call.form.family === 'squares' ? 1 / layout.scale : 1),
+    layout.metric,
+    Number(form.family === 'squares' && form.root),
+    float32Bits(1 / layout.scale),
     call.d,
     layout.stage,
     state.stagedCount,
@@ -166,6 +242,18 @@ function jobArguments(
     layout.out[1],
     output.k,
     state.firstSelf,
+    Number(output.finish ?? true),
+    float32Bits(isSimilarity(form) ? -Infinity : Infinity),
+    slot,
+    layout.formFinishes ? slot + 1 : 0,
+    layout.aux,
+    layout.stageAux,
+    layout.auxPanels,
+    layout.queryAux,
+    layout.allowed,
+    call.masks?.allowed?.rows === 1 ? 0 : 4 * layout.words,
+    layout.queryGroups,
+    layout.pointGroups,
   ];
 }
 
@@ -176,34 +264,95 @@ function copyScaled(target: Float32Array, source: Float32Array, scale: number): 
   for (let i = 0; i < target.length; i++) target[i] *= scale;
 }
 
+/** Copy the scalars of `rows` rows from `row` on. */
+function copyAux(
+  scratch: Scratch,
+  address: number,
+  source: Float32Array | undefined,
+  row: number,
+  rows: number,
+  aux: number,
+): void {
+  if (aux === 0) return;
+  if (source === undefined) throw new TypeError('the form needs scalars per row');
+  scratch.float32(address, rows * aux).set(source.subarray(row * aux, (row + rows) * aux));
+}
+
+/** Masks of the queries from `row` on of matrix b. */
+function copyMasks(
+  scratch: Scratch,
+  { masks, n }: DistanceCall,
+  layout: Layout,
+  b: number,
+  row: number,
+  rows: number,
+): void {
+  const { allowed, groups } = masks ?? {};
+  if (allowed !== undefined) {
+    const matrix = allowed.batches === 1 ? 0 : b;
+    const start = (matrix * allowed.rows + (allowed.rows === 1 ? 0 : row)) * layout.words;
+    const length = (allowed.rows === 1 ? 1 : rows) * layout.words;
+    scratch.int32(layout.allowed, length).set(allowed.words.subarray(start, start + length));
+  }
+  if (groups !== undefined) {
+    const start = b * n + row;
+    scratch.int32(layout.queryGroups, rows).set(groups.x.subarray(start, start + rows));
+  }
+}
+
+const IDLE: JobState = { stagedCount: 0, firstPanel: 0, queryCount: 0, firstSelf: -1 };
+
+/** Bring the points of matrix b into panels. */
+function packPoints(
+  scratch: Scratch,
+  call: DistanceCall,
+  output: DistanceOutput,
+  layout: Layout,
+  b: number,
+  parallel: boolean,
+): void {
+  const { y, m, d, masks } = call;
+  for (let row = 0; row < m; row += layout.stageRows) {
+    const rows = Math.min(layout.stageRows, m - row);
+    const first = b * m + row;
+    const staged = scratch.float32(layout.stage, rows * d);
+    copyScaled(staged, y.subarray(first * d, (first + rows) * d), layout.scale);
+    copyAux(scratch, layout.stageAux, call.yAux, first, rows, layout.aux);
+    const state = { ...IDLE, stagedCount: rows, firstPanel: row / 8 };
+    const args = jobArguments(call, output, layout, state);
+    runJob('distancePack', args, Math.ceil(rows / 64), parallel);
+  }
+  if (masks?.groups !== undefined) {
+    scratch.int32(layout.pointGroups, m).set(masks.groups.y.subarray(b * m, (b + 1) * m));
+  }
+}
+
 /** Run a distance kernel: pack all points, then slabs of queries, matrix by matrix of the batch. */
 export function runDistances(scratch: Scratch, call: DistanceCall, output: DistanceOutput): void {
-  const { x, y, batch, n, m, d } = call;
+  const { x, batch, n, m, d } = call;
   const layout = reserve(scratch, call, output);
+  if (layout.form !== undefined) {
+    const { address, bytes } = layout.form;
+    scratch.bytes(address, bytes.length).set(bytes);
+  }
   const parallel = n * m * Math.max(1, d) >= PARALLEL_TERMS;
-  const idle: JobState = { stagedCount: 0, firstPanel: 0, queryCount: 0, firstSelf: -1 };
   for (let b = 0; b < batch; b++) {
-    for (let row = 0; row < m; row += layout.stageRows) {
-      const rows = Math.min(layout.stageRows, m - row);
-      const start = (b * m + row) * d;
-      const staged = scratch.float32(layout.stage, rows * d);
-      copyScaled(staged, y.subarray(start, start + rows * d), layout.scale);
-      const state = { ...idle, stagedCount: rows, firstPanel: row / 8 };
-      const args = jobArguments(call, output, layout, state);
-      runJob('distancePack', args, Math.ceil(rows / 64), parallel);
-    }
+    packPoints(scratch, call, output, layout, b, parallel);
     for (let row = 0; row < n; row += layout.slabRows) {
       const rows = Math.min(layout.slabRows, n - row);
-      const start = (b * n + row) * d;
+      const first = b * n + row;
       const queries = scratch.float32(layout.queries, rows * d);
-      copyScaled(queries, x.subarray(start, start + rows * d), layout.scale);
+      copyScaled(queries, x.subarray(first * d, (first + rows) * d), layout.scale);
+      copyAux(scratch, layout.queryAux, call.xAux, first, rows, layout.aux);
+      copyMasks(scratch, call, layout, b, row, rows);
       const { selfOffset } = output;
       // No index is reached from there: the module adds at most n.
-      const firstSelf = selfOffset === undefined ? -n - 1 : row + selfOffset;
-      const state = { ...idle, queryCount: rows, firstSelf };
+      const firstSelf = selfOffset === undefined ? -n - 4 : row + selfOffset;
+      const state = { ...IDLE, queryCount: rows, firstSelf };
       const args = jobArguments(call, output, layout, state);
-      runJob(output.entry, args, Math.ceil(rows / layout.queryBlock), parallel);
-      output.take(scratch, b * n + row, rows);
+      const chunks = Math.ceil(rows / layout.queryBlock);
+      runJob(output.entry, args, chunks, parallel, layout.form);
+      output.take(scratch, first, rows);
     }
   }
 }

@@ -15,6 +15,13 @@ export function int32View(backend: BackendWasm, info: TensorInfo): Int32Array {
   return view;
 }
 
+export function optionalFloat32View(
+  backend: BackendWasm,
+  info: TensorInfo | undefined,
+): Float32Array | undefined {
+  return info === undefined ? undefined : float32View(backend, info);
+}
+
 /** Fill fresh outputs; they are freed again when the work fails. */
 export function fillOutputs(
   backend: BackendWasm,

@@ -1,5 +1,6 @@
 import { UnsupportedError } from '../../errors.js';
-import { PLAIN_MODULE, SHARED_MODULE } from './latentModule.generated.js';
+import { PLAIN_MODULE, RELAXED_MODULE, SHARED_MODULE } from './latentModule.generated.js';
+import { TABLE_SIZE } from './worker.js';
 
 /** Functions of the module: each runs one chunk of a job whose arguments stand in memory. */
 export const CHUNK_FUNCTIONS = [
@@ -9,6 +10,9 @@ export const CHUNK_FUNCTIONS = [
   'matMulBlock',
   'matMulPack',
   'pairwiseBlock',
+  'productBlock',
+  'productPack',
+  'productQueries',
 ] as const;
 export type ChunkFunctionName = (typeof CHUNK_FUNCTIONS)[number];
 export type ChunkFunction = (args: number, chunk: number, thread: number) => void;
@@ -31,8 +35,25 @@ export interface LatentModule {
   readonly compiled: WebAssembly.Module;
   readonly exports: LatentExports;
   readonly memory: WebAssembly.Memory;
+  /** Functions generated at run time, called by the module by their position. */
+  readonly table: WebAssembly.Table;
   /** Whether other threads can see the memory. */
   readonly shared: boolean;
+  /** Whether products of a neighbour search are fused multiplications and additions. */
+  readonly relaxed: boolean;
+}
+
+/** (func (result v128) zeros zeros zeros f32x4.relaxed_madd): valid where the engine has relaxed SIMD. */
+const RELAXED_PROBE = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b, 0x03, 0x02, 0x01, 0x00],
+  ...[0x0a, 0x13, 0x01, 0x11, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f],
+  ...[0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x0b],
+);
+
+/** Whether this engine runs relaxed SIMD instructions. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_PROBE);
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
@@ -41,14 +62,16 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
 
 /**
  * Compile and instantiate our module. Only the plain build can run where an engine has no shared
- * memory (or not enough address space to reserve one).
+ * memory (or not enough address space to reserve one); the relaxed build needs shared memory too.
  */
-export function instantiate(shared: boolean): LatentModule {
+export function instantiate(shared: boolean, relaxed = shared && hasRelaxedSimd()): LatentModule {
   const memory = new WebAssembly.Memory({ initial: 16, maximum: MAXIMUM_PAGES, shared });
-  const compiled = new WebAssembly.Module(decodeBase64(shared ? SHARED_MODULE : PLAIN_MODULE));
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  const text = relaxed ? RELAXED_MODULE : shared ? SHARED_MODULE : PLAIN_MODULE;
+  const compiled = new WebAssembly.Module(decodeBase64(text));
+  const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, table } });
   // The build script compiles exactly these functions.
-  return { compiled, exports: exports as unknown as LatentExports, memory, shared };
+  return { compiled, exports: exports as unknown as LatentExports, memory, table, shared, relaxed };
 }
 
 let current: LatentModule | undefined;
@@ -126,6 +149,10 @@ export class Scratch {
   /** Position to release to. */
   mark(): number {
     return this.top;
+  }
+
+  bytes(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length);
   }
 
   float32(address: number, length: number): Float32Array {

@@ -4,11 +4,13 @@ import { pairwiseDistanceSpec } from '../../specs/pairwiseDistance.js';
 import type { PairwiseDistanceAttrs } from '../../specs/pairwiseDistance.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
-import { hasTile, runDistances } from './distances.js';
-import { fillOutputs, float32View } from './heap.js';
+import { runDistances } from './distances.js';
+import { fillOutputs, float32View, optionalFloat32View } from './heap.js';
 import { withScratch } from './module.js';
 
-function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, BackendWasm>): TensorInfo[] {
+function compute(
+  call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, BackendWasm, 'xAux' | 'yAux'>,
+): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const [batch, n, d] = inputs.x.shape;
   const m = inputs.y.shape[1];
@@ -24,6 +26,8 @@ function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, BackendWasm>
           form: attrs.form,
           x: float32View(backend, inputs.x),
           y: float32View(backend, inputs.y),
+          xAux: optionalFloat32View(backend, inputs.xAux),
+          yAux: optionalFloat32View(backend, inputs.yAux),
           batch,
           n,
           m,
@@ -45,9 +49,4 @@ function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, BackendWasm>
   });
 }
 
-export const pairwiseDistanceWasm = defineKernel(
-  pairwiseDistanceSpec,
-  'wasm',
-  compute,
-  ({ form }) => hasTile(form),
-);
+export const pairwiseDistanceWasm = defineKernel(pairwiseDistanceSpec, 'wasm', compute);

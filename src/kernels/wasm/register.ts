@@ -6,12 +6,13 @@ import { addConv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { knnWasm } from './knn.js';
 import { overrideMatMul } from './matMul.js';
 import { pairwiseDistanceWasm } from './pairwiseDistance.js';
+import { rowDistanceWasm } from './rowDistance.js';
 
 export { setThreads, threadInfo } from './threads.js';
 export type { ThreadInfo } from './threads.js';
 
 /** Our kernels of the wasm backend, sorted by name. */
-export const kernels: readonly KernelConfig[] = [knnWasm, pairwiseDistanceWasm];
+export const kernels: readonly KernelConfig[] = [knnWasm, pairwiseDistanceWasm, rowDistanceWasm];
 
 registerOnce(kernels);
 overrideMatMul();

@@ -1,6 +1,8 @@
 import type * as Os from 'node:os';
 import type * as WorkerThreads from 'node:worker_threads';
 import { DomainError } from '../../errors.js';
+import { loadForm } from './jit/forms.js';
+import type { PlacedForm } from './jit/forms.js';
 import {
   abandonModule,
   ARGS_ADDRESS,
@@ -9,7 +11,15 @@ import {
   latentModule,
 } from './module.js';
 import type { ChunkFunctionName, LatentModule } from './module.js';
-import { CLOSED, CONTROL, CONTROL_WORDS, JOB_MASK, MAX_CHUNKS, workerSource } from './worker.js';
+import {
+  CLOSED,
+  CONTROL,
+  CONTROL_WORDS,
+  JOB_MASK,
+  MAX_CHUNKS,
+  TABLE_SIZE,
+  workerSource,
+} from './worker.js';
 import type { WorkerData } from './worker.js';
 
 /** The parts of Node that the pool uses; absent in browsers. */
@@ -135,6 +145,7 @@ function startWorkers(module: LatentModule, count: number): void {
       controlWords: CONTROL_WORDS,
       argsAddress: ARGS_ADDRESS,
       functions: CHUNK_FUNCTIONS,
+      tableSize: TABLE_SIZE,
       thread: workers.length + 1,
     };
     const options = { eval: true, workerData: data, execArgv: [], env: {}, name: 'tfjs-latent' };
@@ -159,6 +170,7 @@ function startWorkers(module: LatentModule, count: number): void {
  * counter as they become free, so one that is still starting delays nobody.
  * @param args The job's arguments, 32-bit words.
  * @param parallel False for work too small to wake anybody.
+ * @param form Generated code that the job calls; its bytes stay in memory until the job ends.
  * @throws Error when the module traps or a worker thread is lost; the output is then incomplete.
  */
 export function runJob(
@@ -166,10 +178,12 @@ export function runJob(
   args: readonly number[],
   chunks: number,
   parallel: boolean,
+  form?: PlacedForm,
 ): void {
   const module = latentModule();
   const entry = module.exports[name];
   writeArguments(module, args);
+  if (form !== undefined) loadForm(module, form);
   const threads = parallel && chunks > 1 ? threadInfo().threads : 1;
   if (threads === 1) {
     for (let chunk = 0; chunk < chunks; chunk++) entry(ARGS_ADDRESS, chunk, 0);
@@ -177,7 +191,7 @@ export function runJob(
   }
   startWorkers(module, threads - 1);
   for (let base = 0; base < chunks; base += MAX_CHUNKS) {
-    runShared(module, name, base, Math.min(MAX_CHUNKS, chunks - base));
+    runShared(module, name, base, Math.min(MAX_CHUNKS, chunks - base), form);
   }
 }
 
@@ -192,6 +206,7 @@ function runShared(
   name: ChunkFunctionName,
   base: number,
   chunks: number,
+  form: PlacedForm | undefined,
 ): void {
   const control = new Int32Array(module.memory.buffer, CONTROL_ADDRESS, CONTROL_WORDS);
   const entry = module.exports[name];
@@ -201,6 +216,10 @@ function runShared(
   Atomics.store(control, CONTROL.chunks, chunks);
   Atomics.store(control, CONTROL.base, base);
   Atomics.store(control, CONTROL.functionIndex, CHUNK_FUNCTIONS.indexOf(name));
+  Atomics.store(control, CONTROL.formId, form?.id ?? 0);
+  Atomics.store(control, CONTROL.formSlot, form?.slot ?? 0);
+  Atomics.store(control, CONTROL.formAddress, form?.address ?? 0);
+  Atomics.store(control, CONTROL.formLength, form?.bytes.length ?? 0);
   Atomics.store(control, CONTROL.done, 0);
   Atomics.store(control, CONTROL.failed, 0);
   Atomics.store(control, CONTROL.ticket, job << 12);

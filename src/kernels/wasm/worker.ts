@@ -14,14 +14,28 @@ export const CONTROL = {
   failed: 6,
   /** Chunks that workers, not the caller, have finished since the start. */
   helped: 7,
+  /** Number of the form whose generated code the job calls, 0 for none; its slot, bytes and length. */
+  formId: 8,
+  formSlot: 9,
+  formAddress: 10,
+  formLength: 11,
 } as const;
-export const CONTROL_WORDS = 8;
+export const CONTROL_WORDS = 12;
 
 /** Chunks of one job: a ticket's 12 bits less the closed mark and one overshoot of the caller. */
 export const MAX_CHUNKS = 4000;
 /** Chunk number of a ticket that nobody may take. */
 export const CLOSED = 0xfff;
 export const JOB_MASK = 0xfffff;
+
+/**
+ * Positions in the function table: those below FORM_TABLE are left to the module, from there on every
+ * form has two.
+ */
+export const FORM_TABLE = 64;
+/** Forms whose code is kept at a time. */
+export const FORM_SLOTS = 16;
+export const TABLE_SIZE = FORM_TABLE + 2 * FORM_SLOTS;
 
 /** What a worker thread is started with. */
 export interface WorkerData {
@@ -32,6 +46,7 @@ export interface WorkerData {
   readonly controlWords: number;
   readonly argsAddress: number;
   readonly functions: readonly string[];
+  readonly tableSize: number;
   readonly thread: number;
 }
 
@@ -44,11 +59,32 @@ export interface WorkerData {
  */
 export function serve(data: WorkerData): void {
   const at = data.control;
-  const instance = new WebAssembly.Instance(data.compiled, { env: { memory: data.memory } });
+  const { memory } = data;
+  const table = new WebAssembly.Table({ initial: data.tableSize, element: 'anyfunc' });
+  const instance = new WebAssembly.Instance(data.compiled, { env: { memory, table } });
   const control = new Int32Array(data.memory.buffer, data.controlAddress, data.controlWords);
   const entries = data.functions.map(
     (name) => instance.exports[name] as (args: number, chunk: number, thread: number) => void,
   );
+  const loaded = new Map<number, number>();
+  const loadForm = (): void => {
+    const id = Atomics.load(control, at.formId);
+    const slot = Atomics.load(control, at.formSlot);
+    if (id === 0 || loaded.get(slot) === id) return;
+    const address = Atomics.load(control, at.formAddress) >>> 0;
+    const length = Atomics.load(control, at.formLength);
+    // Another thread may have grown the memory: this makes its buffer current.
+    if (memory.buffer.byteLength < address + length) memory.grow(0);
+    // A copy, since code is not compiled from shared memory.
+    const bytes = new Uint8Array(memory.buffer, address, length).slice();
+    const form = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory },
+      latent: instance.exports,
+    });
+    table.set(slot, form.exports.tile);
+    table.set(slot + 1, form.exports.finish);
+    loaded.set(slot, id);
+  };
   let seen = 0;
   for (;;) {
     Atomics.wait(control, at.job, seen);
@@ -62,6 +98,8 @@ export function serve(data: WorkerData): void {
       if (ticket >>> 12 !== seen || chunk >= chunks) break;
       if (Atomics.compareExchange(control, at.ticket, ticket, ticket + 1) !== ticket) continue;
       try {
+        // Only now: what is read belongs to the job that this chunk holds open.
+        loadForm();
         entry(data.argsAddress, base + chunk, data.thread);
       } catch {
         Atomics.store(control, at.failed, 1);

@@ -2,6 +2,9 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { UnsupportedError } from '../../errors.js';
 import { formatShape, sizeOf } from '../../util/shape.js';
 
+/** Values of the uniforms that a program declares itself. */
+export type ProgramUniforms = NonNullable<Parameters<WebGPUBackend['runWebGPUProgram']>[3]>;
+
 /**
  * Check that an array of float32 or int32 can be bound: over the limit WebGPU drops the work and
  * leaves zeros.

@@ -1,194 +1,196 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
-import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
-import type { MetricForm } from '../../specs/metricForm.js';
-import { cityblockForm } from '../../specs/metricForms.js';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import type { MetricForm, Mode } from '../../specs/metricForm.js';
 import { pairwiseDistanceSpec } from '../../specs/pairwiseDistance.js';
 import type { PairwiseDistanceAttrs } from '../../specs/pairwiseDistance.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import { sizeOf } from '../../util/shape.js';
 import { checkBinding } from './limits.js';
-import { MARKERS, unitRows, ZERO_ROW_BOUND } from './unitRows.js';
-import { IS_FINITE } from './wgsl/numbers.js';
-import { WORKGROUP_NUMBER } from './wgsl/workgroup.js';
+import { expandedRule, pairRule } from './pairRule.js';
+import type { PairRule } from './pairRule.js';
+import { PairwiseProgram, pieceUniforms, tileOf } from './pairwiseProgram.js';
+import type { OutputPiece } from './pairwiseProgram.js';
+import { meanRow, paddedRows, paddedWidth, shiftedRows, squaredLengths } from './preparedRows.js';
+import { copyRows, rowRanges } from './rowSlices.js';
+import { unitRows, unitWidth } from './unitRows.js';
 
-// Plan: a workgroup of 16 x 16 threads computes a tile of (16 r) x (16 r) distances, each thread an
-// r x r block with strides of 16. Features pass through workgroup memory 16 at a time.
+const { op } = pairwiseDistanceSpec;
 
-const SIDE = 16;
-const DEPTH = 16;
-/** Steps of DEPTH features after which a partial sum is added to the total: see the numerics note. */
-const STEPS_PER_BLOCK = 4;
-
-/** Distances per thread and direction: large tiles reuse more, small problems need more workgroups. */
-function blockOf(n: number, m: number): 1 | 4 {
-  return n > 2 * SIDE && m > 2 * SIDE ? 4 : 1;
+/** Rows of one side, and their scalars where the form has them. */
+interface Side {
+  readonly rows: TensorInfo;
+  readonly aux: TensorInfo | undefined;
 }
 
-type Metric = 'euclidean' | 'sqeuclidean' | 'manhattan' | 'cosine';
-
-function metricOf(form: MetricForm): Metric | undefined {
-  if (form.family === 'squares') return form.root ? 'euclidean' : 'sqeuclidean';
-  if (form.family === 'cosine') return 'cosine';
-  if (form.key === cityblockForm.key) return 'manhattan';
-  return undefined;
+interface Problem {
+  readonly backend: WebGPUBackend;
+  readonly form: MetricForm;
+  readonly mode: Mode;
+  /** Bytes of one storage binding. */
+  readonly limit: number;
 }
 
-/** What one feature adds to the sum, of the difference of two values. */
-const TERM: Readonly<Record<Metric, string>> = {
-  euclidean: 'difference * difference',
-  sqeuclidean: 'difference * difference',
-  manhattan: 'abs(difference)',
-  cosine: 'difference * difference',
-};
+/** Rows as the pairwise program reads them; `temporary` goes when it has run. */
+interface PreparedSides {
+  readonly rule: PairRule;
+  readonly x: Side;
+  readonly y: Side;
+  readonly temporary: readonly TensorInfo[];
+}
 
-/** The distance, of the sum over all features (finite and above 0). */
-const FINISH: Readonly<Record<Metric, string>> = {
-  euclidean: 'return sqrt(sum);',
-  sqeuclidean: 'return sum;',
-  manhattan: 'return sum;',
-  // Of unit rows, see unitRows. Rounding may carry opposite vectors past 2.
-  cosine: `
-    if (sum > ${ZERO_ROW_BOUND}) { return 1.0; }
-    return min(0.5 * sum, 2.0);`,
-};
+/** Rows of x from which moving all rows to the mean is little beside the products. */
+const EXPANDED_ROWS = 64;
 
-class PairwiseDistanceProgram implements WebGPUProgram {
-  readonly variableNames = ['xRows', 'yRows'];
-  readonly workgroupSize: [number, number, number] = [SIDE, SIDE, 1];
-  readonly dispatchLayout = { x: [0, 1, 2] };
-  dispatch: [number, number, number];
-  shaderKey: string;
+const isCosine = (form: MetricForm): boolean => form.family === 'cosine';
 
-  constructor(
-    readonly outputShape: number[],
-    private readonly metric: Metric,
-    private readonly block: number,
-  ) {
-    const [batch, n, m] = outputShape;
-    const tile = SIDE * block;
-    this.dispatch = [batch * Math.ceil(n / tile) * Math.ceil(m / tile), 1, 1];
-    this.shaderKey = `latentPairwiseDistance_${metric}_${block}`;
+function prepare({ backend, form, mode }: Problem, x: Side, y: Side): PreparedSides {
+  const temporary: TensorInfo[] = [];
+  const keep = (made: TensorInfo): TensorInfo => {
+    temporary.push(made);
+    return made;
+  };
+  if (isCosine(form)) {
+    const units = ([x, y] as const).map(({ rows }, set) =>
+      keep(unitRows(backend, rows, set === 0 ? 0 : 1)),
+    );
+    const [xRows, yRows] = units;
+    const aux = undefined;
+    return { rule: pairRule(form), x: { rows: xRows, aux }, y: { rows: yRows, aux }, temporary };
   }
-
-  getUserCode(): string {
-    const r = this.block;
-    return `
-  ${IS_FINITE}
-  ${WORKGROUP_NUMBER}
-
-  const TILE = ${SIDE * r};
-  // One more than the tile: rows of workgroup memory then start in different banks.
-  var<workgroup> xTile : array<array<f32, ${SIDE * r + 1}>, ${DEPTH}>;
-  var<workgroup> yTile : array<array<f32, ${SIDE * r + 1}>, ${DEPTH}>;
-
-  fn finish(sum : f32) -> f32 {
-    // NaN and infinity pass as they are, and a square root of 0 is 0 on every GPU.
-    if (!isFinite(sum) || ${this.metric === 'cosine' ? 'false' : 'sum == 0.0'}) { return sum; }
-    ${FINISH[this.metric]}
+  if (form.family === 'squares' && mode === 'fast' && x.rows.shape[1] >= EXPANDED_ROWS) {
+    const mean = keep(meanRow(backend, y.rows));
+    const shifted = ({ rows }: Side): Side => {
+      const moved = keep(shiftedRows(backend, rows, mean));
+      return { rows: moved, aux: keep(squaredLengths(backend, moved)) };
+    };
+    return { rule: expandedRule(form.root), x: shifted(x), y: shifted(y), temporary };
   }
+  const padded = (side: Side): Side =>
+    side.rows.shape[2] % 4 === 0
+      ? side
+      : { rows: keep(paddedRows(backend, side.rows)), aux: side.aux };
+  return { rule: pairRule(form), x: padded(x), y: padded(y), temporary };
+}
 
-  fn main(index : i32) {
-    let n = uniforms.xRowsShape.y;
-    let m = uniforms.yRowsShape.y;
-    let d = uniforms.xRowsShape.z;
-    let tilesX = (n + TILE - 1) / TILE;
-    let tilesY = (m + TILE - 1) / TILE;
-    let tile = workgroupNumber();
-    let batch = tile / (tilesX * tilesY);
-    let live = batch < uniforms.outShape.x;
-    let xStart = ((tile / tilesY) % tilesX) * TILE;
-    let yStart = (tile % tilesY) * TILE;
-    let tx = i32(localId.x);
-    let ty = i32(localId.y);
+/** Where a part of the output begins. */
+type Corner = Pick<OutputPiece, 'firstBatch' | 'firstRow' | 'firstColumn'>;
 
-    var total : array<f32, ${r * r}>;
-    var partial : array<f32, ${r * r}>;
-    var steps = 0;
-    // No thread may leave early: all of them meet at the barriers.
-    for (var first = 0; first < d; first = first + ${DEPTH}) {
-      for (var e = i32(localIndex); e < TILE * ${DEPTH}; e = e + ${SIDE * SIDE}) {
-        let f = e % ${DEPTH};
-        let row = e / ${DEPTH};
-        let inside = live && first + f < d;
-        var xValue = 0.0;
-        var yValue = 0.0;
-        if (inside && xStart + row < n) {
-          xValue = xRows[(batch * n + xStart + row) * d + first + f];
-        }
-        if (inside && yStart + row < m) {
-          yValue = yRows[(batch * m + yStart + row) * d + first + f];
-        }
-        xTile[f][row] = xValue;
-        yTile[f][row] = yValue;
+const START: Corner = { firstBatch: 0, firstRow: 0, firstColumn: 0 };
+
+/** Compute the distances of all rows given into the output, from a corner on. */
+function runPiece(problem: Problem, x: Side, y: Side, out: TensorInfo, corner: Corner): void {
+  const { backend } = problem;
+  const prepared = prepare(problem, x, y);
+  const [batch, rows, d] = x.rows.shape;
+  runProgram(backend, prepared, out, {
+    batch,
+    rows,
+    columns: y.rows.shape[1],
+    // Unit rows have markers behind the features.
+    features: isCosine(problem.form) ? unitWidth(d) : d,
+    ...corner,
+  });
+}
+
+function runProgram(
+  backend: WebGPUBackend,
+  { rule, x, y, temporary }: PreparedSides,
+  out: TensorInfo,
+  piece: OutputPiece,
+): void {
+  const tile = tileOf(rule, piece.rows, piece.columns);
+  const program = new PairwiseProgram(out.shape, piece, rule, tile);
+  const inputs = [x.rows, y.rows];
+  if (x.aux !== undefined && y.aux !== undefined) inputs.push(x.aux, y.aux);
+  backend.runWebGPUProgram(program, inputs, 'float32', pieceUniforms(piece), out);
+  for (const { dataId } of temporary) backend.disposeData(dataId);
+}
+
+/** Ranks of scalars alone. Nothing empty can be bound, so rows that are never read stand in. */
+function runWithoutFeatures(problem: Problem, x: Side, y: Side, out: TensorInfo): void {
+  const { backend, form } = problem;
+  const [batch, rows, columns] = out.shape;
+  const standIn = (count: number): TensorInfo =>
+    backend.makeTensorInfo([batch, count, 4], 'float32', new Float32Array(batch * count * 4));
+  const [xRows, yRows] = [standIn(rows), standIn(columns)];
+  const prepared = {
+    rule: pairRule(form),
+    x: { rows: xRows, aux: x.aux },
+    y: { rows: yRows, aux: y.aux },
+    temporary: [xRows, yRows],
+  };
+  runProgram(backend, prepared, out, { batch, rows, columns, features: 0, ...START });
+}
+
+/** Both sides in parts that fit a binding, copied one after the other. */
+function runSlices(problem: Problem, x: Side, y: Side, out: TensorInfo, width: number): void {
+  const { backend, limit } = problem;
+  const slice = (
+    { rows, aux }: Side,
+    batch: number,
+    range: { readonly first: number; readonly count: number },
+  ): Side => ({
+    rows: copyRows(backend, rows, batch, range),
+    aux: aux && copyRows(backend, aux, batch, range),
+  });
+  const release = ({ rows, aux }: Side): void => {
+    backend.disposeData(rows.dataId);
+    if (aux !== undefined) backend.disposeData(aux.dataId);
+  };
+  const xRanges = rowRanges(op, 'x', x.rows.shape[1], width, limit);
+  const yRanges = rowRanges(op, 'y', y.rows.shape[1], width, limit);
+  // The mean of a part is not that of all rows: two parts would not be moved by the same.
+  const parts: Problem = { ...problem, mode: 'direct' };
+  for (let firstBatch = 0; firstBatch < x.rows.shape[0]; firstBatch++) {
+    for (const yRange of yRanges) {
+      const ySide = slice(y, firstBatch, yRange);
+      for (const xRange of xRanges) {
+        const xSide = slice(x, firstBatch, xRange);
+        const corner = { firstBatch, firstRow: xRange.first, firstColumn: yRange.first };
+        runPiece(parts, xSide, ySide, out, corner);
+        release(xSide);
       }
-      workgroupBarrier();
-      for (var f = 0; f < ${DEPTH}; f = f + 1) {
-        var yBlock : array<f32, ${r}>;
-        for (var j = 0; j < ${r}; j = j + 1) { yBlock[j] = yTile[f][tx + ${SIDE} * j]; }
-        for (var i = 0; i < ${r}; i = i + 1) {
-          let xValue = xTile[f][ty + ${SIDE} * i];
-          for (var j = 0; j < ${r}; j = j + 1) {
-            let difference = xValue - yBlock[j];
-            partial[i * ${r} + j] = partial[i * ${r} + j] + ${TERM[this.metric]};
-          }
-        }
-      }
-      workgroupBarrier();
-      steps = steps + 1;
-      if (steps == ${STEPS_PER_BLOCK}) {
-        steps = 0;
-        for (var e = 0; e < ${r * r}; e = e + 1) {
-          total[e] = total[e] + partial[e];
-          partial[e] = 0.0;
-        }
-      }
+      release(ySide);
     }
-    for (var i = 0; i < ${r}; i = i + 1) {
-      for (var j = 0; j < ${r}; j = j + 1) {
-        let row = xStart + ty + ${SIDE} * i;
-        let column = yStart + tx + ${SIDE} * j;
-        if (live && row < n && column < m) {
-          result[(batch * n + row) * m + column] = finish(total[i * ${r} + j] + partial[i * ${r} + j]);
-        }
-      }
-    }
-  }
-`;
   }
 }
 
-function compute(call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, WebGPUBackend>): TensorInfo[] {
-  const { inputs, backend, outputs } = call;
-  const metric = metricOf(call.attrs.form);
-  if (metric === undefined) throw new Error(`no shader for ${call.attrs.form.key}`);
+/**
+ * The kernel within a given limit.
+ * @param limit Bytes of one storage binding; inputs above it are copied in parts.
+ * @throws UnsupportedError when the output, or one row, does not fit a binding.
+ */
+export function pairwiseWithin(
+  call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, WebGPUBackend, 'xAux' | 'yAux'>,
+  limit: number,
+): TensorInfo[] {
+  const { inputs, attrs, backend, outputs } = call;
+  const { form, mode } = attrs;
   const [{ shape }] = outputs;
   const d = inputs.x.shape[2];
-  if (sizeOf(shape) === 0 || d === 0) {
+  if (sizeOf(shape) === 0 || (d === 0 && form.family !== 'expression')) {
     // Nothing to bind. Without features a sum is 0, and the angle of zero vectors is defined as 1.
-    const values = new Float32Array(sizeOf(shape)).fill(metric === 'cosine' ? 1 : 0);
+    const values = new Float32Array(sizeOf(shape)).fill(isCosine(form) ? 1 : 0);
     return [backend.makeTensorInfo(shape, 'float32', values)];
   }
-  const widened = metric === 'cosine' ? d + MARKERS : d;
-  for (const arg of ['x', 'y'] as const) {
-    const [batch, rows] = inputs[arg].shape;
-    checkBinding(backend, pairwiseDistanceSpec.op, arg, [batch, rows, widened]);
-  }
-  checkBinding(backend, pairwiseDistanceSpec.op, 'the result', shape);
-
-  const program = new PairwiseDistanceProgram(shape, metric, blockOf(shape[1], shape[2]));
-  if (metric !== 'cosine') {
-    return [backend.runWebGPUProgram(program, [inputs.x, inputs.y], 'float32')];
-  }
-  const units = [unitRows(backend, inputs.x, 0), unitRows(backend, inputs.y, 1)];
-  const result = backend.runWebGPUProgram(program, units, 'float32');
-  for (const { dataId } of units) backend.disposeData(dataId);
-  return [result];
+  checkBinding(backend, op, 'the result', shape);
+  const problem = { backend, form, mode, limit };
+  const x = { rows: inputs.x, aux: inputs.xAux };
+  const y = { rows: inputs.y, aux: inputs.yAux };
+  const out = backend.makeTensorInfo(shape, 'float32');
+  const width = isCosine(form) ? unitWidth(d) : Math.max(4, paddedWidth(d));
+  const most = Math.floor(limit / (4 * width));
+  const [batch, n, m] = shape;
+  if (d === 0) runWithoutFeatures(problem, x, y, out);
+  else if (batch * Math.max(n, m) <= most) runPiece(problem, x, y, out, START);
+  else runSlices(problem, x, y, out, width);
+  return [out];
 }
 
 export const pairwiseDistanceWebgpu = defineKernel(
   pairwiseDistanceSpec,
   'webgpu',
-  compute,
-  ({ form }) => metricOf(form) !== undefined,
+  (call: KernelCall<'x' | 'y', PairwiseDistanceAttrs, WebGPUBackend, 'xAux' | 'yAux'>) =>
+    pairwiseWithin(call, call.backend.device.limits.maxStorageBufferBindingSize),
 );

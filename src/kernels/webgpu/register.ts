@@ -2,9 +2,15 @@
 import '@tensorflow/tfjs-backend-webgpu';
 import type { KernelConfig } from '@tensorflow/tfjs';
 import { registerOnce } from '../../specs/spec.js';
+import { knnWebgpu } from './knn.js';
 import { pairwiseDistanceWebgpu } from './pairwiseDistance.js';
+import { rowDistanceWebgpu } from './rowDistance.js';
 
 /** Our kernels of the webgpu backend, sorted by name. */
-export const kernels: readonly KernelConfig[] = [pairwiseDistanceWebgpu];
+export const kernels: readonly KernelConfig[] = [
+  knnWebgpu,
+  pairwiseDistanceWebgpu,
+  rowDistanceWebgpu,
+];
 
 registerOnce(kernels);

@@ -1,15 +1,22 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
+import { paddedWidth } from './preparedRows.js';
 import { WORKGROUP_NUMBER, workgroupFolds } from './wgsl/workgroup.js';
 
 const THREADS = 64;
 
 /** Features appended to every row: one marks a zero row of the first set, the other of the second. */
-export const MARKERS = 2;
+const MARKERS = 2;
 /** What a marker holds at a zero row: its square is more than any two unit vectors can add to. */
 const MARK = 2;
 
-/** Rows [B, n, d] divided by their length, with {@link MARKERS} features appended: [B, n, d + 2]. */
+/** Numbers per row that {@link unitRows} makes of d features. */
+export const unitWidth = (features: number): number => paddedWidth(features + MARKERS);
+
+/**
+ * Rows [B, n, d] divided by their length, with {@link MARKERS} features appended, and zeros up to the
+ * next multiple of 4.
+ */
 class UnitRowsProgram implements WebGPUProgram {
   readonly variableNames = ['rows'];
   readonly uniforms = 'marker : i32,';
@@ -57,11 +64,12 @@ class UnitRowsProgram implements WebGPUProgram {
     let inverse = select(1.0 / sqrt(squares), 0.0, zero);
 
     if (live) {
-      let target_ = row * (d + ${MARKERS});
+      let width = uniforms.outShape.z;
+      let target_ = row * width;
       for (var f = lane; f < d; f = f + ${THREADS}) {
         result[target_ + f] = (rows[source + f] * scale) * inverse;
       }
-      if (lane < ${MARKERS}) {
+      if (d + lane < width) {
         result[target_ + d + lane] = select(0.0, ${MARK}.0, zero && lane == uniforms.marker);
       }
     }
@@ -78,7 +86,7 @@ class UnitRowsProgram implements WebGPUProgram {
  */
 export function unitRows(backend: WebGPUBackend, rows: TensorInfo, set: 0 | 1): TensorInfo {
   const [batch, n, d] = rows.shape;
-  const program = new UnitRowsProgram([batch, n, d + MARKERS]);
+  const program = new UnitRowsProgram([batch, n, unitWidth(d)]);
   return backend.runWebGPUProgram(program, [rows], 'float32', [{ type: 'int32', data: [set] }]);
 }
 

@@ -51,7 +51,7 @@ async function expectOracle(
   const got = await neighbours(queries, points, d, attrs);
   const q = rowsOf(queries, queries.length / d, d);
   const p = rowsOf(points, points.length / d, d);
-  const want = referenceKnn(attrs.metric, q, p, attrs.k, attrs.selfOffset);
+  const want = referenceKnn(attrs.metric, q, p, attrs.k, { selfOffset: attrs.selfOffset });
   const distanceOf = (i: number, j: number): number => referenceDistance(attrs.metric, q[i], p[j]);
   expectNeighbours(got, want, distanceOf, distanceTolerance(attrs.metric));
 }

@@ -3,13 +3,22 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { setThreads } from '../../../src/kernels/wasm/register.js';
 import { pairwiseDistanceSpec } from '../../../src/specs/pairwiseDistance.js';
+import type { MetricForm } from '../../../src/specs/metricForm.js';
+import {
+  chebyshevForm,
+  cityblockForm,
+  hammingForm,
+  klForm,
+} from '../../../src/specs/metricForms.js';
 import { runKernel } from '../../../src/specs/spec.js';
 import { referencePairwise } from '../../reference/pairwiseDistance.js';
 import { expectClose } from '../../support/compare.js';
 import { formOf, PLAIN_METRICS } from '../../support/forms.js';
 import type { PlainMetric } from '../../support/forms.js';
 import { expectNoLeak } from '../../support/leaks.js';
-import { distanceTolerance } from '../../support/tolerances.js';
+import { distanceTolerance, isClose, TOLERANCES } from '../../support/tolerances.js';
+import { FORM_CASES, oracle, tensorsOf } from './formCases.js';
+import type { FormCase, Rows } from './formCases.js';
 import { normals, rowsOf, startWasm, valuesOf } from './start.js';
 
 /** Distances of n to m rows of d values by the kernel. */
@@ -30,6 +39,29 @@ async function distances(
 function reference(metric: PlainMetric, x: Float32Array, y: Float32Array, d: number): number[] {
   const [n, m] = [x.length / d, y.length / d];
   return referencePairwise(metric, rowsOf(x, n, d), rowsOf(y, m, d)).flat();
+}
+
+/** Distances by the kernel, one matrix, with the scalars of the form. */
+async function formDistances(form: MetricForm, x: Rows, y: Rows, d: number): Promise<number[]> {
+  const [out] = tf.tidy(() => {
+    const [a, b] = [x, y].map((rows) => tensorsOf({ form }, rows, d));
+    const inputs = { x: a.values, y: b.values, xAux: a.aux, yAux: b.aux };
+    return runKernel(pairwiseDistanceSpec, inputs, { form, mode: 'exact' });
+  });
+  return valuesOf(out);
+}
+
+/** Distances that are not the oracle's, in words. */
+async function wrong(formCase: FormCase, n: number, m: number, d: number): Promise<string[]> {
+  const { form, tolerance } = formCase;
+  const [x, y] = [formCase.rows(n, d, d + n), formCase.rows(m, d, d + m + 1)];
+  const got = await formDistances(form, x, y, d);
+  const want = oracle(form, x, y, d);
+  return got.flatMap((distance, at) => {
+    const { value, scale } = want(Math.floor(at / m), at % m);
+    const close = isClose(distance, value, tolerance, scale);
+    return close ? [] : [`d ${d}, element ${at}: ${distance}, not ${value}`];
+  });
 }
 
 const EDGES = [1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 63, 64, 65];
@@ -170,5 +202,71 @@ describe('pairwiseDistance kernel on wasm', () => {
     await expectNoLeak(async () => {
       await distances('cosine', normals(60, 1), normals(90, 2), [1, 20, 30, 3]);
     });
+  });
+});
+
+describe('pairwiseDistance kernel on wasm, all forms', () => {
+  beforeAll(startWasm);
+  afterEach(() => setThreads(undefined));
+
+  it.each(FORM_CASES)('$name equals the float64 oracle', async (formCase) => {
+    for (const d of formCase.name === 'haversine' ? [1] : [1, 2, 3, 63, 64, 65, 257, 4096]) {
+      expect(await wrong(formCase, 5, 9, d)).toEqual([]);
+      expect(await wrong(formCase, 4, 8, d)).toEqual([]);
+    }
+  });
+
+  it.each(FORM_CASES)('$name is the same on one and two threads', async ({ name, form, rows }) => {
+    const d = name === 'haversine' ? 1 : 65;
+    const [x, y] = [rows(131, d, 1), rows(d === 1 ? 8000 : 257, d, 2)];
+    setThreads(1);
+    const one = await formDistances(form, x, y, d);
+    setThreads(2);
+    expect(await formDistances(form, x, y, d)).toEqual(one);
+  });
+
+  it('takes rows without features in every form', async () => {
+    for (const { name, form, rows } of FORM_CASES.filter((one) => one.name !== 'haversine')) {
+      const [x, y] = [rows(3, 0, 1), rows(5, 0, 2)];
+      const got = await formDistances(form, x, y, 0);
+      const want = oracle(form, x, y, 0);
+      const expected = got.map((_, at) => Math.fround(want(Math.floor(at / 5), at % 5).value));
+      got.forEach((value, at) => {
+        expect(Math.abs(value - expected[at]), name).toBeLessThanOrEqual(1e-6 * expected[at]);
+      });
+    }
+  });
+
+  it('lets NaN and infinity through to their own pairs', async () => {
+    const x: Rows = {
+      values: Float32Array.of(1, NaN, Infinity),
+      aux: new Float32Array(0),
+      count: 3,
+    };
+    const got = await formDistances(cityblockForm, x, x, 1);
+    expect(got).toEqual([0, NaN, Infinity, NaN, NaN, NaN, Infinity, NaN, NaN]);
+  });
+
+  it('makes NaN of a row whose scalar is NaN, where the terms would swallow it', async () => {
+    const x: Rows = { values: Float32Array.of(1, NaN), aux: Float32Array.of(0, NaN), count: 2 };
+    for (const form of [chebyshevForm, hammingForm]) {
+      expect(await formDistances(form, x, x, 1)).toEqual([0, NaN, NaN, NaN]);
+    }
+  });
+
+  it('keeps kl right where one probability is far below the other, or 0', async () => {
+    const row = (...values: number[]): Rows => ({
+      values: Float32Array.from(values),
+      aux: new Float32Array(0),
+      count: values.length,
+    });
+    const [x, y] = [row(0.5, 1e-10, 1e-40, 0), row(0.25, 1e-12, 1e-30, 0)];
+    const want = oracle(klForm, x, y, 1);
+    const got = await formDistances(klForm, x, y, 1);
+    expectClose(
+      got,
+      got.map((_, at) => want(Math.floor(at / 4), at % 4).value),
+      TOLERANCES.elementary,
+    );
   });
 });

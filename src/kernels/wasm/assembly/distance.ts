@@ -1,13 +1,5 @@
-import {
-  cosineTile,
-  COSINE,
-  differenceTile,
-  MANHATTAN,
-  SQUARES,
-  TILE_BYTES,
-  valueBytes,
-} from './distanceTile';
-import { offerRow, sortHeaps, HEAP_ABOVE } from './select';
+import { cosineTile, COSINE, FORM, squaresTile, TILE_BYTES, valueBytes } from './distanceTile';
+import { lanesBelow, lanesOrdered, offer, sortHeaps, HEAP_ABOVE } from './select';
 import { packAlong } from './pack';
 
 /**
@@ -15,7 +7,7 @@ import { packAlong } from './pack';
  * of queries against all points.
  */
 
-/** Index of each argument, in bytes; the same table is in distanceArgs of distances.ts. */
+/** Index of each argument, in bytes; the same table is in jobArguments of distances.ts. */
 const METRIC: usize = 0;
 const ROOT: usize = 4;
 const FACTOR: usize = 8;
@@ -36,9 +28,48 @@ const OUT_INDICES: usize = 64;
 const K: usize = 68;
 /** Point that the slab's first query must not return, -1 - queries so that none matches. */
 const FIRST_SELF: usize = 72;
+/** Whether knn turns ranks into distances. */
+const FINISH: usize = 76;
+/** What an empty slot holds. */
+const EMPTY: usize = 80;
+/** Table positions of a form's functions; no finish is 0. */
+const FORM_TILE: usize = 84;
+const FORM_FINISH: usize = 88;
+/** Scalars per row: their number, staged rows, panels of points, rows of queries. */
+const AUX: usize = 92;
+const STAGED_AUX: usize = 96;
+const AUX_PANELS: usize = 100;
+const QUERY_AUX: usize = 104;
+/** Bits of the points that the slab's queries may return, 0 for all; bytes from query to query. */
+const ALLOWED: usize = 108;
+const ALLOWED_STRIDE: usize = 112;
+/** Groups of the slab's queries and of all points, 0 for none. */
+const QUERY_GROUPS: usize = 116;
+const POINT_GROUPS: usize = 120;
 
 function align(bytes: usize): usize {
   return (bytes + 63) & ~63;
+}
+
+/** Parts of a thread's scratch, in order; reserve() of distances.ts gives their sum. */
+function normsOf(scratch: usize): usize {
+  return scratch + TILE_BYTES;
+}
+
+function filledOf(scratch: usize, block: u32): usize {
+  return normsOf(scratch) + <usize>block * 8;
+}
+
+function tausOf(scratch: usize, block: u32): usize {
+  return filledOf(scratch, block) + <usize>block * 4;
+}
+
+function auxOf(scratch: usize, block: u32): usize {
+  return align(tausOf(scratch, block) + <usize>block * 4);
+}
+
+function packedOf(scratch: usize, block: u32, aux: u32): usize {
+  return align(auxOf(scratch, block) + <usize>block * aux * 4);
 }
 
 /** Rows of the source into one panel of `width` lanes, float64 for cosine, with squared norms. */
@@ -76,92 +107,116 @@ function packPanel(
 export function distancePack(args: usize, chunk: u32, thread: u32): void {
   const metric = load<u32>(args, METRIC);
   const d = load<u32>(args, D);
+  const aux = load<u32>(args, AUX);
   const count = load<u32>(args, STAGED_COUNT);
   const staged = <usize>load<u32>(args, STAGED);
+  const stagedAux = <usize>load<u32>(args, STAGED_AUX);
+  const auxPanels = <usize>load<u32>(args, AUX_PANELS);
   const panelBytes = <usize>(d * 8 * valueBytes(metric));
   const first = <usize>load<u32>(args, FIRST_PANEL);
   const end = min(count, (chunk + 1) * 64);
   for (let row = chunk * 64; row < end; row += 8) {
     const panel = first + (row >> 3);
+    const valid = min<u32>(8, end - row);
     packPanel(
       metric,
       staged + <usize>row * d * 4,
       d,
-      min<u32>(8, end - row),
+      valid,
       <usize>load<u32>(args, PANELS) + panel * panelBytes,
       8,
       <usize>load<u32>(args, NORMS) + panel * 64,
     );
+    if (aux == 0) continue;
+    const source = stagedAux + <usize>row * aux * 4;
+    packAlong(source, <usize>aux * 4, aux, valid, auxPanels + panel * aux * 32, 8);
   }
 }
 
-/** Pack the queries of a block into panels of 4 at `packed`. */
-function packQueries(args: usize, row0: u32, rows: u32, packed: usize, norms: usize): void {
+/** Pack the queries of a block, and their scalars, into panels of 4. */
+function packQueries(args: usize, row0: u32, rows: u32, scratch: usize): void {
   const metric = load<u32>(args, METRIC);
   const d = load<u32>(args, D);
+  const aux = load<u32>(args, AUX);
+  const block = load<u32>(args, QUERY_BLOCK);
+  const packed = packedOf(scratch, block, aux);
   const panelBytes = <usize>(d * 4 * valueBytes(metric));
   const source = <usize>load<u32>(args, QUERIES) + <usize>row0 * d * 4;
+  const auxSource = <usize>load<u32>(args, QUERY_AUX) + <usize>row0 * aux * 4;
   for (let row: u32 = 0; row < rows; row += 4) {
+    const valid = min<u32>(4, rows - row);
     packPanel(
       metric,
       source + <usize>row * d * 4,
       d,
-      min<u32>(4, rows - row),
+      valid,
       packed + <usize>(row >> 2) * panelBytes,
       4,
-      norms + <usize>row * 8,
+      normsOf(scratch) + <usize>row * 8,
     );
+    if (aux == 0) continue;
+    const offset = <usize>row * aux * 4;
+    packAlong(auxSource + offset, <usize>aux * 4, aux, valid, auxOf(scratch, block) + offset, 4);
   }
 }
 
+/** `qScalars` and `pScalars`: norms for cosine, scalars per row for a form. */
 function tile(
   metric: u32,
+  form: u32,
   q: usize,
   p: usize,
   d: u32,
-  qNorms: usize,
-  pNorms: usize,
+  qScalars: usize,
+  pScalars: usize,
   out: usize,
 ): void {
-  if (metric == COSINE) cosineTile(q, p, d, qNorms, pNorms, out);
-  else if (metric == MANHATTAN) differenceTile(MANHATTAN, q, p, d, out);
-  else differenceTile(SQUARES, q, p, d, out);
+  if (metric == FORM) call_indirect<void>(form, q, p, d, qScalars, pScalars, out);
+  else if (metric == COSINE) cosineTile(q, p, d, qScalars, pScalars, out);
+  else squaresTile(q, p, d, out);
 }
 
 /** All distances of one block of queries. */
 export function pairwiseBlock(args: usize, chunk: u32, thread: u32): void {
   const metric = load<u32>(args, METRIC);
+  const form = load<u32>(args, FORM_TILE);
+  const formFinish = load<u32>(args, FORM_FINISH);
   const d = load<u32>(args, D);
+  const aux = load<u32>(args, AUX);
   const m = load<u32>(args, POINTS);
   const block = load<u32>(args, QUERY_BLOCK);
   const row0 = chunk * block;
   const rows = min(block, load<u32>(args, QUERY_COUNT) - row0);
   const scratch = <usize>load<u32>(args, SCRATCH) + <usize>thread * load<u32>(args, SCRATCH_STRIDE);
-  const qNorms = scratch + TILE_BYTES;
-  const packed = align(qNorms + <usize>block * 8);
-  packQueries(args, row0, rows, packed, qNorms);
+  packQueries(args, row0, rows, scratch);
+  const isForm = metric == FORM;
   const qBytes = <usize>(d * 4 * valueBytes(metric));
   const pBytes = qBytes + qBytes;
+  const qScalarBytes: usize = isForm ? <usize>aux * 16 : 32;
+  const pScalarBytes: usize = isForm ? <usize>aux * 32 : 64;
   const root = load<u32>(args, ROOT) != 0;
   const factor = load<f32>(args, FACTOR);
   const outStride = <usize>m * 4;
   const out = <usize>load<u32>(args, OUT) + <usize>row0 * outStride;
   let p = <usize>load<u32>(args, PANELS);
-  let pNorms = <usize>load<u32>(args, NORMS);
+  let pScalars = <usize>(isForm ? load<u32>(args, AUX_PANELS) : load<u32>(args, NORMS));
   for (let col: u32 = 0; col < m; col += 8) {
     const cols = min<u32>(8, m - col);
-    let q = packed;
+    let q = packedOf(scratch, block, aux);
+    let qScalars = isForm ? auxOf(scratch, block) : normsOf(scratch);
     for (let row: u32 = 0; row < rows; row += 4) {
-      tile(metric, q, p, d, qNorms + <usize>row * 8, pNorms, scratch);
+      tile(metric, form, q, p, d, qScalars, pScalars, scratch);
+      if (formFinish != 0) call_indirect<void>(formFinish, scratch, 32);
       const valid = min<u32>(4, rows - row);
       for (let r: u32 = 0; r < valid; r++) {
         const to = out + <usize>(row + r) * outStride + (col << 2);
         writeRow(scratch + (r << 5), to, cols, root, factor);
       }
       q += qBytes;
+      qScalars += qScalarBytes;
     }
     p += pBytes;
-    pNorms += 64;
+    pScalars += pScalarBytes;
   }
 }
 
@@ -193,19 +248,14 @@ function finished(value: f32, root: bool, factor: f32): f32 {
 
 /** The k nearest points of one block of queries. */
 export function knnBlock(args: usize, chunk: u32, thread: u32): void {
-  const metric = load<u32>(args, METRIC);
-  const d = load<u32>(args, D);
-  const n = load<u32>(args, POINTS);
   const k = load<u32>(args, K);
   const block = load<u32>(args, QUERY_BLOCK);
   const row0 = chunk * block;
   const rows = min(block, load<u32>(args, QUERY_COUNT) - row0);
   const scratch = <usize>load<u32>(args, SCRATCH) + <usize>thread * load<u32>(args, SCRATCH_STRIDE);
-  const qNorms = scratch + TILE_BYTES;
-  const filled = qNorms + <usize>block * 8;
-  const taus = filled + <usize>block * 4;
-  const packed = align(taus + <usize>block * 4);
-  packQueries(args, row0, rows, packed, qNorms);
+  packQueries(args, row0, rows, scratch);
+  const filled = filledOf(scratch, block);
+  const taus = tausOf(scratch, block);
   const distances = <usize>load<u32>(args, OUT) + <usize>row0 * k * 4;
   const indices = <usize>load<u32>(args, OUT_INDICES) + <usize>row0 * k * 4;
   for (let slot: u32 = 0; slot < rows * k; slot++) {
@@ -214,70 +264,136 @@ export function knnBlock(args: usize, chunk: u32, thread: u32): void {
   }
   memory.fill(filled, 0, <usize>block * 4);
   for (let row: u32 = 0; row < rows; row++) store<f32>(taus + ((<usize>row) << 2), Infinity);
-  scan(args, rows, scratch, distances, indices, <i32>row0);
+  scan(args, row0, rows, scratch, distances, indices);
   if (k > HEAP_ABOVE) sortHeaps(distances, indices, filled, rows, k);
+  if (load<u32>(args, FINISH) != 0) finishNeighbours(args, distances, indices, rows * k);
+}
+
+/** Ranks into distances; finish says nothing about the slots that stayed empty. */
+function finishNeighbours(args: usize, distances: usize, indices: usize, slots: u32): void {
+  const formFinish = load<u32>(args, FORM_FINISH);
+  if (formFinish != 0) call_indirect<void>(formFinish, distances, slots);
   const root = load<u32>(args, ROOT) != 0;
   const factor = load<f32>(args, FACTOR);
-  for (let slot: u32 = 0; slot < rows * k; slot++) {
+  const empty = load<f32>(args, EMPTY);
+  for (let slot: u32 = 0; slot < slots; slot++) {
     const at = distances + ((<usize>slot) << 2);
-    store<f32>(at, finished(load<f32>(at), root, factor));
+    const isEmpty = load<i32>(indices + ((<usize>slot) << 2)) < 0;
+    store<f32>(at, isEmpty ? empty : finished(load<f32>(at), root, factor));
   }
 }
 
 /** Every tile of the block: rows whose tile holds nothing below their worst neighbour are passed over. */
 function scan(
   args: usize,
+  row0: u32,
   rows: u32,
   scratch: usize,
   distances: usize,
   indices: usize,
-  row0: i32,
 ): void {
   const metric = load<u32>(args, METRIC);
+  const form = load<u32>(args, FORM_TILE);
   const d = load<u32>(args, D);
+  const aux = load<u32>(args, AUX);
   const n = load<u32>(args, POINTS);
   const k = load<u32>(args, K);
   const block = load<u32>(args, QUERY_BLOCK);
-  const qNorms = scratch + TILE_BYTES;
-  const filled = qNorms + <usize>block * 8;
-  const taus = filled + <usize>block * 4;
-  const packed = align(taus + <usize>block * 4);
+  const filled = filledOf(scratch, block);
+  const taus = tausOf(scratch, block);
+  const isForm = metric == FORM;
   const qBytes = <usize>(d * 4 * valueBytes(metric));
-  const firstSelf = load<i32>(args, FIRST_SELF) + row0;
+  const qScalarBytes: usize = isForm ? <usize>aux * 16 : 32;
+  const pScalarBytes: usize = isForm ? <usize>aux * 32 : 64;
   let p = <usize>load<u32>(args, PANELS);
-  let pNorms = <usize>load<u32>(args, NORMS);
+  let pScalars = <usize>(isForm ? load<u32>(args, AUX_PANELS) : load<u32>(args, NORMS));
   // Rows with less than k neighbours so far: these take infinite distances too.
   let open = rows;
   for (let col: u32 = 0; col < n; col += 8) {
-    const cols = min<u32>(8, n - col);
-    let q = packed;
+    const cols: u32 = 0xff >> (8 - min<u32>(8, n - col));
+    let q = packedOf(scratch, block, aux);
+    let qScalars = isForm ? auxOf(scratch, block) : normsOf(scratch);
     for (let row: u32 = 0; row < rows; row += 4) {
-      tile(metric, q, p, d, qNorms + <usize>row * 8, pNorms, scratch);
-      const tau = taus + ((<usize>row) << 2);
-      const isOpen =
-        open > 0 && countOpen(filled + ((<usize>row) << 2), min<u32>(4, rows - row), k) > 0;
-      if (isOpen || anyBelow(scratch, tau)) {
-        const end = min<u32>(4, rows - row);
-        for (let r: u32 = 0; r < end; r++) {
-          const best = <usize>(row + r) * k * 4;
-          offerRow(
-            scratch + (r << 5),
-            col,
-            cols,
-            firstSelf + <i32>(row + r),
-            distances + best,
-            indices + best,
-            k,
-            filled + ((<usize>(row + r)) << 2),
-            tau + (r << 2),
-          );
+      const end = min<u32>(4, rows - row);
+      const pairs = eligible(args, row0 + row, end, col, cols);
+      if (pairs != 0) {
+        tile(metric, form, q, p, d, qScalars, pScalars, scratch);
+        const fill = filled + ((<usize>row) << 2);
+        const before = open > 0 ? countOpen(fill, end, k) : 0;
+        if (before > 0 || anyBelow(scratch, taus + ((<usize>row) << 2))) {
+          const first = <usize>row * k * 4;
+          offerTile(scratch, pairs, end, col, k, distances + first, indices + first, fill, block);
+          if (before > 0) open += countOpen(fill, end, k) - before;
         }
-        if (isOpen) open = countOpen(filled, rows, k);
       }
       q += qBytes;
+      qScalars += qScalarBytes;
     }
     p += qBytes + qBytes;
-    pNorms += 64;
+    pScalars += pScalarBytes;
+  }
+}
+
+/** One bit for each pair of a tile that exists, a byte a query; the query is counted in its slab. */
+function eligible(args: usize, query: u32, end: u32, col: u32, cols: u32): u32 {
+  let pairs: u32 = 0;
+  for (let r: u32 = 0; r < end; r++) pairs |= cols << (8 * r);
+  const allowed = <usize>load<u32>(args, ALLOWED);
+  const groups = <usize>load<u32>(args, POINT_GROUPS);
+  const self = load<i32>(args, FIRST_SELF) + <i32>query;
+  if (self + 3 >= <i32>col && self < <i32>col + 8) {
+    for (let r: u32 = 0; r < end; r++) {
+      const lane = self + <i32>r - <i32>col;
+      if (lane >= 0 && lane < 8) pairs &= ~(1 << (8 * r + lane));
+    }
+  }
+  if (allowed != 0) {
+    const stride = load<u32>(args, ALLOWED_STRIDE);
+    let bits: u32 = 0;
+    for (let r: u32 = 0; r < end; r++) {
+      bits |= (<u32>load<u8>(allowed + <usize>(query + r) * stride + (col >> 3))) << (8 * r);
+    }
+    pairs &= bits;
+  }
+  if (groups != 0 && pairs != 0) {
+    const own = <usize>load<u32>(args, QUERY_GROUPS) + <usize>query * 4;
+    const low = v128.load(groups + <usize>col * 4);
+    const high = v128.load(groups + <usize>col * 4, 16);
+    let bits: u32 = 0;
+    for (let r: u32 = 0; r < end; r++) {
+      const group = i32x4.splat(load<i32>(own + (r << 2)));
+      const same =
+        i32x4.bitmask(i32x4.eq(low, group)) | (i32x4.bitmask(i32x4.eq(high, group)) << 4);
+      bits |= (<u32>same) << (8 * r);
+    }
+    pairs &= bits;
+  }
+  return pairs;
+}
+
+/** Offer the pairs of a tile to the lists of its rows; `fill` and `block` tell where these stand. */
+function offerTile(
+  tile: usize,
+  pairs: u32,
+  end: u32,
+  col: u32,
+  k: u32,
+  distances: usize,
+  indices: usize,
+  fill: usize,
+  block: u32,
+): void {
+  const list = <usize>k * 4;
+  for (let r: u32 = 0; r < end; r++) {
+    const tau = fill + <usize>block * 4;
+    const isOpen = load<u32>(fill) < k;
+    const near = isOpen ? lanesOrdered(tile) : lanesBelow(tile, load<f32>(tau));
+    const bits = near & (pairs >> (8 * r)) & 0xff;
+    if (bits != 0) offer(tile, bits, col, distances, indices, k, fill, tau);
+    tile += 32;
+    distances += list;
+    indices += list;
+    fill += 4;
   }
 }
 

@@ -1,36 +1,35 @@
 /**
  * Distances of 4 queries to 8 points over packed panels: queries [d][4], points [d][8]. The result is
- * 4 x 8 float32 at `out`: the sum before any root for the difference metrics, 1 - cos for cosine.
+ * 4 x 8 float32 at `out`: the sum before any root for squares, 1 - cos for cosine, the rank of a form
+ * whose code was generated at run time (jit/formModule.ts).
  */
 
 export const SQUARES: u32 = 0;
-export const MANHATTAN: u32 = 1;
+export const FORM: u32 = 1;
 export const COSINE: u32 = 2;
 
 /** Features per float32 partial sum; longer rows add the partial sums in float64. */
 const BLOCK: u32 = 64;
 
-/** Bytes that a tile needs behind `out`: its 32 results and 32 float64 sums. */
-export const TILE_BYTES: usize = 128 + 256;
+/** Bytes that a tile needs at `out`: its 32 results and 32 float64 sums for each of two terms. */
+export const TILE_BYTES: usize = 128 + 2 * 256;
 
 /** Bytes of one feature value in a packed panel. */
 export function valueBytes(metric: u32): u32 {
   return metric == COSINE ? 8 : 4;
 }
 
-/** Sum of squared or absolute differences. */
-export function differenceTile(metric: u32, q: usize, p: usize, d: u32, out: usize): void {
+/** Sum of squared differences. */
+export function squaresTile(q: usize, p: usize, d: u32, out: usize): void {
   if (d <= BLOCK) {
-    if (metric == MANHATTAN) manhattanBlock(q, p, d, out);
-    else squaresBlock(q, p, d, out);
+    squaresBlock(q, p, d, out);
     return;
   }
   const wide = out + 128;
   memory.fill(wide, 0, 256);
   for (let f: u32 = 0; f < d; f += BLOCK) {
     const count = min(BLOCK, d - f);
-    if (metric == MANHATTAN) manhattanBlock(q, p, count, out);
-    else squaresBlock(q, p, count, out);
+    squaresBlock(q, p, count, out);
     for (let at: usize = 0; at < 128; at += 16) addWide(v128.load(out + at), wide + 2 * at);
     q += count << 4;
     p += count << 5;
@@ -81,50 +80,6 @@ function squaresBlock(q: usize, p: usize, count: u32, out: usize): void {
     value = v128.load_splat<f32>(q, 12);
     s30 = addSquare(s30, value, p0);
     s31 = addSquare(s31, value, p1);
-    q += 16;
-    p += 32;
-  }
-  v128.store(out, s00);
-  v128.store(out, s01, 16);
-  v128.store(out, s10, 32);
-  v128.store(out, s11, 48);
-  v128.store(out, s20, 64);
-  v128.store(out, s21, 80);
-  v128.store(out, s30, 96);
-  v128.store(out, s31, 112);
-}
-
-/** `mask` clears the sign: engines build that constant anew for every f32x4.abs. */
-function addAbsolute(sum: v128, q: v128, p: v128, mask: v128): v128 {
-  return f32x4.add(sum, v128.and(f32x4.sub(q, p), mask));
-}
-
-function manhattanBlock(q: usize, p: usize, count: u32, out: usize): void {
-  const mask = i32x4.splat(0x7fffffff);
-  let s00 = f32x4.splat(0);
-  let s01 = f32x4.splat(0);
-  let s10 = f32x4.splat(0);
-  let s11 = f32x4.splat(0);
-  let s20 = f32x4.splat(0);
-  let s21 = f32x4.splat(0);
-  let s30 = f32x4.splat(0);
-  let s31 = f32x4.splat(0);
-  const end = q + ((<usize>count) << 4);
-  while (q < end) {
-    const p0 = v128.load(p);
-    const p1 = v128.load(p, 16);
-    let value = v128.load_splat<f32>(q);
-    s00 = addAbsolute(s00, value, p0, mask);
-    s01 = addAbsolute(s01, value, p1, mask);
-    value = v128.load_splat<f32>(q, 4);
-    s10 = addAbsolute(s10, value, p0, mask);
-    s11 = addAbsolute(s11, value, p1, mask);
-    value = v128.load_splat<f32>(q, 8);
-    s20 = addAbsolute(s20, value, p0, mask);
-    s21 = addAbsolute(s21, value, p1, mask);
-    value = v128.load_splat<f32>(q, 12);
-    s30 = addAbsolute(s30, value, p0, mask);
-    s31 = addAbsolute(s31, value, p1, mask);
     q += 16;
     p += 32;
   }

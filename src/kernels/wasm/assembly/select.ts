@@ -5,22 +5,35 @@
 
 export const HEAP_ABOVE: u32 = 64;
 
-/** Offer the first `cols` of 8 distances of points col, col + 1, ...; NaN is never taken. */
-export function offerRow(
+/** Bits of the 8 distances of a row of a tile that are below the limit; NaN never is. */
+export function lanesBelow(row: usize, limit: f32): u32 {
+  const limits = f32x4.splat(limit);
+  const low = i32x4.bitmask(f32x4.lt(v128.load(row), limits));
+  return low | (i32x4.bitmask(f32x4.lt(v128.load(row, 16), limits)) << 4);
+}
+
+/** Bits of the 8 distances of a row of a tile that are not NaN. */
+export function lanesOrdered(row: usize): u32 {
+  const a = v128.load(row);
+  const b = v128.load(row, 16);
+  return i32x4.bitmask(f32x4.eq(a, a)) | (i32x4.bitmask(f32x4.eq(b, b)) << 4);
+}
+
+/** Offer those distances of points col, col + 1, ... whose bits are set; none of them is NaN. */
+export function offer(
   from: usize,
+  bits: u32,
   col: u32,
-  cols: u32,
-  self: i32,
   distances: usize,
   indices: usize,
   k: u32,
   fill: usize,
   tau: usize,
 ): void {
-  for (let c: u32 = 0; c < cols; c++) {
-    const distance = load<f32>(from + (c << 2));
-    const index = <i32>(col + c);
-    if (distance != distance || index == self) continue;
+  for (; bits != 0; bits &= bits - 1) {
+    const lane = ctz(bits);
+    const distance = load<f32>(from + (lane << 2));
+    const index = <i32>(col + lane);
     const count = load<u32>(fill);
     if (count == k) {
       // Equal to the worst: the lower index is already there.

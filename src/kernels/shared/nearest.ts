@@ -27,6 +27,11 @@ export class Nearest {
     return this.filled < this.k ? !Number.isNaN(rank) : rank < this.ranks[0];
   }
 
+  /** Rank of the farthest when there are k, Infinity before. */
+  farthest(): number {
+    return this.filled < this.k ? Infinity : this.ranks[0];
+  }
+
   /** Offer a point that may enter. */
   offer(rank: number, index: number): void {
     const key = Math.fround(this.keyOf(rank));

@@ -1,0 +1,47 @@
+import * as tf from '@tensorflow/tfjs';
+import { uniformRows } from './data.js';
+import type { Place } from './harness.js';
+
+/** What the same device reaches in the same run: the measured ceilings of the roofline. */
+export interface Ceilings {
+  /** GFLOP/s of a large matrix product. */
+  readonly gflops: number;
+  /** GB/s of a large copy, read plus written. */
+  readonly gbytes: number;
+  /** What was measured, for people to read. */
+  readonly how: string;
+}
+
+const RUNS = 5;
+
+/** Milliseconds of the fastest run; the result of `body` is awaited through one element of it. */
+async function fastest(body: () => tf.Tensor): Promise<number> {
+  let best = Infinity;
+  for (let run = 0; run <= RUNS; run++) {
+    const start = performance.now();
+    const result = body();
+    const corner = tf.tidy(() => result.reshape([-1]).slice([0], [1]));
+    await corner.data();
+    tf.dispose([result, corner]);
+    // The first run compiles.
+    if (run > 0) best = Math.min(best, performance.now() - start);
+  }
+  return best;
+}
+
+/** Ceilings of the active backend. */
+export async function measureCeilings({ backend, device }: Place): Promise<Ceilings> {
+  const size = device === 'gpu' ? 4096 : backend === 'wasm' ? 1024 : 256;
+  const rows = tf.tensor2d(uniformRows(size, size, 1).data, [size, size]);
+  const product = await fastest(() => tf.matMul(rows, rows));
+  rows.dispose();
+  const values = 2 ** (device === 'gpu' ? 26 : 24);
+  const vector = tf.tensor1d(uniformRows(values, 1, 2).data);
+  const copy = await fastest(() => tf.mul(vector, 2));
+  vector.dispose();
+  return {
+    gflops: (2 * size ** 3) / product / 1e6,
+    gbytes: (8 * values) / copy / 1e6,
+    how: `matMul ${size} x ${size}, mul by a scalar of ${values} values`,
+  };
+}
