@@ -27,6 +27,7 @@ import { conditions, gapsOf, rowsOf, storedReports, storeReport } from './report
 import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
 import { residentCases } from './resident.bench.js';
 import { measureCeilings } from './roofline.js';
+import { rowCases } from './rowDistance.bench.js';
 
 const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   knn: knnCases,
@@ -34,6 +35,7 @@ const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   resident: residentCases,
   metrics: metricCases,
   pairwiseDistance: pairwiseCases,
+  rowDistance: rowCases,
   matMul: matMulCases,
 };
 

@@ -16,9 +16,9 @@ interface GoldenCase {
   readonly distances: (number | string)[][];
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL('./metrics.json', import.meta.url), 'utf8'),
-) as { readonly cases: readonly GoldenCase[] };
+const golden = JSON.parse(readFileSync(new URL('./metrics.json', import.meta.url), 'utf8')) as {
+  readonly cases: readonly GoldenCase[];
+};
 
 const tag = ({ p, c }: ReferenceParameters): string =>
   [p === undefined ? '' : `p=${p}`, c === undefined ? '' : `c=${c}`].join('');

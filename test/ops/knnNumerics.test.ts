@@ -325,7 +325,7 @@ describeOp('knn', (context) => {
           ...entry,
           tolerance: {
             ...entry.tolerance,
-            absolute: Math.max(entry.tolerance.absolute, TOLERANCES.expanded.absolute),
+            absolute: Math.max(entry.tolerance.absolute, TOLERANCES.expandedRoot.absolute),
           },
         };
         await expectOracleNeighbours(context, entry, queries, points, 11, { mode: 'direct' });

@@ -3,15 +3,19 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DomainError, DtypeError, ShapeError } from '../../src/errors.js';
 import { pairwiseDistance } from '../../src/ops/pairwiseDistance.js';
-import { PLAIN_METRICS } from '../support/forms.js';
+import type { PairwiseDistanceOptions } from '../../src/ops/pairwiseDistance.js';
+import { MODES } from '../../src/specs/metricForm.js';
 import { referencePairwise } from '../reference/pairwiseDistance.js';
-import { normalRows, PROPERTY, rowSets } from '../support/arbitraries.js';
+import { normalRows, PROPERTY } from '../support/arbitraries.js';
 import type { Matrix } from '../support/arbitraries.js';
 import { describeOp, kernelNameOf, kernelsRun } from '../support/backends.js';
 import { expectClose } from '../support/compare.js';
 import { numericGradient } from '../support/gradcheck.js';
 import { expectNoLeak } from '../support/leaks.js';
-import { distanceTolerance, TOLERANCES } from '../support/tolerances.js';
+import { METRIC_CASES, featuresOf, metricCase, optionsOf } from '../support/metricCases.js';
+import type { MetricCase } from '../support/metricCases.js';
+import { matrix } from '../support/neighbours.js';
+import { TOLERANCES } from '../support/tolerances.js';
 
 async function valuesOf(tensor: tf.Tensor): Promise<Float32Array> {
   const values = (await tensor.data()) as Float32Array;
@@ -20,8 +24,20 @@ async function valuesOf(tensor: tf.Tensor): Promise<Float32Array> {
 }
 
 describeOp('pairwiseDistance', ({ form, run }) => {
-  const distances = (x: Matrix, y: Matrix | undefined, metric: (typeof PLAIN_METRICS)[number]) =>
-    valuesOf(run(() => pairwiseDistance(x, y, { metric })));
+  const distances = (x: Matrix, y?: Matrix, options?: PairwiseDistanceOptions) =>
+    valuesOf(run(() => pairwiseDistance(x, y, options)));
+
+  const expectOracle = async (
+    entry: MetricCase,
+    x: Matrix,
+    y: Matrix,
+    options: PairwiseDistanceOptions = {},
+  ): Promise<void> => {
+    const d = x[0].length;
+    const got = await distances(x, y, { ...optionsOf(entry, d), ...options });
+    const want = referencePairwise(entry.metric, x, y, entry.parameters(d)).flat();
+    expectClose(got, want, entry.tolerance, entry.scale(x, y));
+  };
 
   it('runs the form that the test names', async () => {
     const x = tf.randomNormal([4, 3]);
@@ -30,167 +46,117 @@ describeOp('pairwiseDistance', ({ form, run }) => {
     x.dispose();
   });
 
-  describe.each(PLAIN_METRICS)('%s', (metric) => {
-    it('reference: float64 oracle, row counts and features round the tiles', async () => {
-      const sizes = [
+  describe.each(METRIC_CASES.map((entry) => [entry.title, entry] as const))('%s', (_, entry) => {
+    it('reference: the oracle, row counts and features round the tiles', async () => {
+      for (const [n, m, d] of [
         [1, 1, 1],
         [3, 5, 2],
         [7, 9, 3],
-        [8, 8, 4],
         [17, 33, 5],
         [31, 16, 16],
         [5, 65, 31],
-        [64, 3, 33],
         [2, 7, 129],
         [3, 4, 1025],
-        [2, 3, 4096],
-      ];
-      for (const [n, m, d] of sizes) {
-        const x = normalRows(n, d, 7 * n + d);
-        const y = normalRows(m, d, 11 * m + d);
-        expectClose(
-          await distances(x, y, metric),
-          referencePairwise(metric, x, y).flat(),
-          distanceTolerance(metric),
-        );
+      ]) {
+        const features = featuresOf(entry, d);
+        // Weights of a dense matrix of 1,025 rows are beside the point.
+        if (entry.metric === 'mahalanobis' && d > 200) continue;
+        const x = entry.rows(n, features, 7 * n + d);
+        const y = entry.rows(m, features, 11 * m + d + 1);
+        await expectOracle(entry, x, y);
       }
-    });
-
-    it('property: equals the oracle on random shapes', async () => {
-      await fc.assert(
-        fc.asyncProperty(rowSets({ n: 20, m: 20, d: 40 }), async ([x, y]) => {
-          const want = referencePairwise(metric, x, y).flat();
-          expectClose(await distances(x, y, metric), want, distanceTolerance(metric));
-        }),
-        PROPERTY,
-      );
-    });
-
-    it('property: symmetric to the bit, never negative, zero on the diagonal', async () => {
-      const x = normalRows(37, 19, 3);
-      const d = await distances(x, undefined, metric);
-      for (let i = 0; i < 37; i++) {
-        for (let j = 0; j < 37; j++) {
-          expect(d[i * 37 + j]).toBeGreaterThanOrEqual(0);
-          if (metric !== 'cosine') expect(d[i * 37 + j]).toBe(d[j * 37 + i]);
-        }
-        const rounding = metric === 'cosine' ? TOLERANCES.cosine.absolute : 0;
-        expect(d[i * 37 + i]).toBeLessThanOrEqual(rounding);
-      }
-    });
-
-    it('edge: NaN stays in its row', async () => {
-      const x = [
-        [NaN, 1],
-        [2, 3],
-      ];
-      const d = await distances(x, [[1, 1]], metric);
-      expect(d[0]).toBeNaN();
-      expect(d[1]).not.toBeNaN();
-    });
-
-    it('edge: no rows, and no features', async () => {
-      const empty = run(() => pairwiseDistance(tf.zeros([0, 3]), tf.zeros([2, 3]), { metric }));
-      expect(empty.shape).toEqual([0, 2]);
-      empty.dispose();
-      const none = run(() => pairwiseDistance(tf.zeros([2, 0]), tf.zeros([1, 0]), { metric }));
-      const want = metric === 'cosine' ? 1 : 0;
-      expect([...(await valuesOf(none))]).toEqual([want, want]);
-    });
-
-    it('edge: batch dimensions broadcast', async () => {
-      const x = [normalRows(3, 4, 1), normalRows(3, 4, 2)];
-      const y = normalRows(5, 4, 3);
-      const d = run(() => pairwiseDistance(x, y, { metric }));
-      expect(d.shape).toEqual([2, 3, 5]);
-      const want = x.flatMap((block) => referencePairwise(metric, block, y).flat());
-      expectClose(await valuesOf(d), want, distanceTolerance(metric));
-    });
-
-    it('gradient: equals central differences of the oracle in x and y', async () => {
-      const [n, m, d] = [3, 4, 5];
-      const x = normalRows(n, d, 21);
-      const y = normalRows(m, d, 22);
-      const weights = normalRows(n, m, 23);
-      const rowsOf = (flat: readonly number[]): Matrix =>
-        Array.from({ length: flat.length / d }, (_, i) => flat.slice(i * d, (i + 1) * d));
-      const loss = (a: Matrix, b: Matrix): number =>
-        referencePairwise(metric, a, b)
-          .flat()
-          .reduce((sum, value, i) => sum + value * weights.flat()[i], 0);
-      const got = run(() =>
-        tf.tidy(() => {
-          const f = (a: tf.Tensor, b: tf.Tensor): tf.Scalar =>
-            tf.sum(tf.mul(pairwiseDistance(a, b, { metric }), tf.tensor2d(weights)));
-          return tf.grads(f)([tf.tensor2d(x), tf.tensor2d(y)]);
-        }),
-      );
-      const wantX = numericGradient((flat) => loss(rowsOf(flat), y), x.flat());
-      const wantY = numericGradient((flat) => loss(x, rowsOf(flat)), y.flat());
-      expectClose(await valuesOf(got[0]), wantX, TOLERANCES.gradient);
-      expectClose(await valuesOf(got[1]), wantY, TOLERANCES.gradient);
-    });
-
-    it('gradient: finite at coincident rows and zero vectors, and 0 where stated', async () => {
-      const x = [
-        [1, 2],
-        [0, 0],
-      ];
-      const gradient = run(() =>
-        tf.tidy(() => tf.grad((a) => tf.sum(pairwiseDistance(a, x, { metric })))(tf.tensor2d(x))),
-      );
-      const values = await valuesOf(gradient);
-      expect([...values].every(Number.isFinite)).toBe(true);
-      if (metric === 'cosine') expect([values[2], values[3]]).toEqual([0, 0]);
-      const same = run(() =>
-        tf.tidy(() =>
-          tf.grad((a) => tf.sum(pairwiseDistance(a, [[1, 2]], { metric })))(tf.tensor2d([[1, 2]])),
-        ),
-      );
-      for (const value of await valuesOf(same)) expect(Math.abs(value)).toBeLessThan(1e-6);
-    });
-
-    it('gradient: flows through both roles of one tensor', async () => {
-      const x = normalRows(4, 3, 5);
-      const both = run(() =>
-        tf.tidy(() => {
-          const f = (a: tf.Tensor): tf.Scalar => tf.sum(pairwiseDistance(a, a, { metric }));
-          const [left, right] = tf.grads((a: tf.Tensor, b: tf.Tensor) =>
-            tf.sum(pairwiseDistance(a, b, { metric })),
-          )([tf.tensor2d(x), tf.tensor2d(x)]);
-          return [tf.grad(f)(tf.tensor2d(x)), tf.add(left, right)];
-        }),
-      );
-      const [got, want] = await Promise.all(both.map(valuesOf));
-      expectClose(got, want, TOLERANCES.gradient);
     });
 
     it('memory: nothing is left after value and gradient', async () => {
-      const x = tf.tensor2d(normalRows(5, 3, 1));
+      const d = featuresOf(entry, 3);
+      const x = tf.tensor2d(entry.rows(5, d, 1));
+      const options = optionsOf(entry, d);
       await expectNoLeak(async () => {
-        const d = run(() => pairwiseDistance(x, x, { metric }));
-        await d.data();
-        d.dispose();
-        const g = run(() => tf.grad((a) => tf.sum(pairwiseDistance(a, a, { metric })))(x));
-        await g.data();
-        g.dispose();
+        await valuesOf(run(() => pairwiseDistance(x, x, options)));
+        await valuesOf(
+          run(() => tf.grad((a) => tf.sum(pairwiseDistance(a, a, options)))(x)),
+        );
       });
       x.dispose();
     });
   });
 
-  it('edge: close rows far from the origin do not collapse', async () => {
-    expect([...(await distances([[512695]], [[512804]], 'euclidean'))]).toEqual([109]);
-    expect([...(await distances([[10000]], [[10001]], 'euclidean'))]).toEqual([1]);
-    const one = [Array<number>(1000).fill(1)];
-    const near = [Array<number>(1000).fill(Math.fround(1.001))];
-    const want = referencePairwise('euclidean', one, near).flat();
-    expectClose(await distances(one, near, 'euclidean'), want, TOLERANCES.distance);
+  it('property: equals the oracle on random shapes and metrics', async () => {
+    const cases = fc.record({
+      title: fc.constantFrom(...METRIC_CASES.map(({ title }) => title)),
+      mode: fc.constantFrom('exact' as const, 'direct' as const),
+      n: fc.integer({ min: 1, max: 20 }),
+      m: fc.integer({ min: 1, max: 20 }),
+      d: fc.integer({ min: 1, max: 40 }),
+      seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ title, mode, n, m, d, seed }) => {
+        const entry = metricCase(title);
+        const features = featuresOf(entry, d);
+        const x = entry.rows(n, features, seed);
+        await expectOracle(entry, x, entry.rows(m, features, seed + 1), { mode });
+      }),
+      { ...PROPERTY, numRuns: 40 },
+    );
   });
 
-  it('edge: overflow gives infinity, a zero vector has cosine distance 1', async () => {
-    expect([...(await distances([[1e30]], [[-1e30]], 'sqeuclidean'))]).toEqual([Infinity]);
-    expect([...(await distances([[0, 0]], [[1, 2]], 'cosine'))]).toEqual([1]);
+  it('edge: NaN stays in its row, for every metric and mode', async () => {
+    for (const entry of METRIC_CASES) {
+      const d = featuresOf(entry, 3);
+      const [a, b, y] = entry.rows(3, d, 1);
+      for (const mode of MODES) {
+        const x = [[NaN, ...a.slice(1)], b, [...a.slice(0, -1), NaN]];
+        const got = await distances(x, [y], { ...optionsOf(entry, d), mode });
+        expect([...got].map(Number.isNaN), `${entry.title} ${mode}`).toEqual([true, false, true]);
+      }
+    }
+  });
+
+  it('edge: no rows, and no features', async () => {
+    for (const entry of METRIC_CASES) {
+      const d = featuresOf(entry, 3);
+      for (const [n, m] of [
+        [0, 2],
+        [2, 0],
+        [0, 0],
+      ]) {
+        const inputs = [matrix(entry.rows(n, d, 1), d), matrix(entry.rows(m, d, 2), d)];
+        const none = run(() => pairwiseDistance(inputs[0], inputs[1], optionsOf(entry, d)));
+        expect(none.shape, entry.title).toEqual([n, m]);
+        tf.dispose([none, ...inputs]);
+      }
+      if (entry.features !== undefined) continue;
+      const got = await valuesOf(
+        run(() => pairwiseDistance(tf.zeros([2, 0]), tf.zeros([1, 0]), optionsOf(entry, 0))),
+      );
+      const want = referencePairwise(entry.metric, [[], []], [[]], entry.parameters(0)).flat();
+      expectClose(got, want, entry.tolerance);
+    }
+  });
+
+  it('edge: batch dimensions broadcast, for every metric', async () => {
+    for (const entry of METRIC_CASES) {
+      const d = featuresOf(entry, 4);
+      const x = [entry.rows(3, d, 1), entry.rows(3, d, 2)];
+      const y = entry.rows(5, d, 3);
+      const options = optionsOf(entry, d);
+      const got = run(() => pairwiseDistance(tf.tensor3d(x), tf.tensor2d(y), options));
+      expect(got.shape, entry.title).toEqual([2, 3, 5]);
+      const want = x.flatMap((rows) =>
+        referencePairwise(entry.metric, rows, y, entry.parameters(d)).flat(),
+      );
+      expectClose(await valuesOf(got), want, entry.tolerance, entry.scale(x.flat(), y));
+    }
+  });
+
+  it('gradient: of one distance, by differences of the oracle', async () => {
+    const [x, y] = [normalRows(1, 3, 1), normalRows(1, 3, 2)];
+    const got = run(() =>
+      tf.tidy(() => tf.grad((a) => tf.sum(pairwiseDistance(a, tf.tensor2d(y))))(tf.tensor2d(x))),
+    );
+    const want = numericGradient((flat) => referencePairwise('euclidean', [flat], y)[0][0], x[0]);
+    expectClose(await valuesOf(got), want, TOLERANCES.gradient);
   });
 });
 
@@ -221,21 +187,71 @@ describe('pairwiseDistance arguments', () => {
     expect(call).toThrow('x must be float32, got int32. Convert with x.toFloat().');
   });
 
-  it('error: DomainError lists the metrics', () => {
+  it('error: DomainError lists metrics and modes', () => {
     const metric = 'euclid' as 'euclidean';
     expect(() => pairwiseDistance([[1]], [[1]], { metric })).toThrow(DomainError);
     expect(() => pairwiseDistance([[1]], [[1]], { metric })).toThrow(
-      'pairwiseDistance: metric must be one of ',
+      /metric must be one of braycurtis, .*, sqeuclidean, got 'euclid'/,
+    );
+    const mode = 'slow' as 'fast';
+    expect(() => pairwiseDistance([[1]], [[1]], { mode })).toThrow(
+      "pairwiseDistance: mode must be one of exact, fast, direct, got 'slow'.",
+    );
+  });
+
+  it('error: parameters that are missing, superfluous or out of range', () => {
+    const call =
+      (options: PairwiseDistanceOptions): (() => tf.Tensor) =>
+      () =>
+        pairwiseDistance([[1, 2]], [[1, 2]], options);
+    expect(call({ metric: 'minkowski' })).toThrow(
+      "p must be given for metric 'minkowski', got undefined",
+    );
+    expect(call({ metric: 'minkowski', p: 0 })).toThrow('p must be a number above 0, got 0');
+    expect(call({ metric: 'minkowski', p: NaN })).toThrow('p must be a number above 0, got NaN');
+    expect(call({ metric: 'euclidean', p: 2 })).toThrow(
+      "p must be absent for metric 'euclidean', which has no such parameter",
+    );
+    expect(call({ metric: 'poincare', c: -1 })).toThrow('c must be a number above 0, got -1');
+    expect(call({ metric: 'seuclidean', V: [1] })).toThrow(
+      'V must hold 2 variances, one per feature, got 1',
+    );
+    expect(call({ metric: 'seuclidean', V: [1, 0] })).toThrow('V[1] must be a number above 0');
+    expect(call({ metric: 'mahalanobis', VI: [[1]] })).toThrow(
+      'VI must be a matrix of [2, 2] numbers',
+    );
+    const notPositive = [
+      [1, 2],
+      [2, 1],
+    ];
+    expect(call({ metric: 'mahalanobis', VI: notPositive })).toThrow(
+      'VI must be symmetric and positive definite',
+    );
+    const notSymmetric = [
+      [2, 1],
+      [0, 2],
+    ];
+    expect(call({ metric: 'mahalanobis', VI: notSymmetric })).toThrow(
+      'VI must be symmetric and positive definite',
+    );
+    expect(() => pairwiseDistance([[1]], [[1]], { metric: 'haversine' })).toThrow(
+      "must have 2 features for metric 'haversine'",
     );
   });
 
   it('aliases mean the same', async () => {
-    const x = [[1, 2]];
-    const y = [[4, 6]];
-    const of = (metric: 'l1' | 'cityblock' | 'l2'): Promise<Float32Array> =>
-      valuesOf(pairwiseDistance(x, y, { metric }));
-    expect([...(await of('l1'))]).toEqual([7]);
-    expect([...(await of('cityblock'))]).toEqual([7]);
-    expect([...(await of('l2'))]).toEqual([5]);
+    const of = (metric: NonNullable<PairwiseDistanceOptions['metric']>, p?: number) =>
+      valuesOf(
+        pairwiseDistance([[1, 2]], [[4, 6]], p === undefined ? { metric } : { metric, p }),
+      ).then(([v]) => v);
+    expect(await of('l1')).toBe(7);
+    expect(await of('manhattan')).toBe(7);
+    expect(await of('cityblock')).toBe(7);
+    expect(await of('l2')).toBe(5);
+    expect(await of('linf')).toBe(4);
+    expect(await of('dot')).toBe(16);
+    expect(await of('ip')).toBe(16);
+    expect(await of('lp', 1)).toBe(7);
+    expect(await of('lp', Infinity)).toBe(4);
   });
 });

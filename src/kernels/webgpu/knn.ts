@@ -2,22 +2,14 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { isSimilarity } from '../../specs/metricForm.js';
 import { knnSpec } from '../../specs/knn.js';
-import type { KnnAttrs } from '../../specs/knn.js';
 import { defineKernel } from '../../specs/spec.js';
-import type { KernelCall } from '../../specs/spec.js';
 import { sizeOf } from '../../util/shape.js';
 import { KnnBlock } from './knnBlock.js';
 import { planKnn } from './knnPlan.js';
 import type { DeviceFacts } from './knnPlan.js';
 import { KnnPrograms } from './knnPrograms.js';
+import type { KnnCall } from './knnCall.js';
 import { DeviceWork } from './ownPipelines.js';
-
-export type KnnCall = KernelCall<
-  'queries' | 'points',
-  KnnAttrs,
-  WebGPUBackend,
-  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
->;
 
 function factsOf({ device }: WebGPUBackend): DeviceFacts {
   const { limits } = device;
@@ -59,7 +51,7 @@ function compute(call: KnnCall): TensorInfo[] {
   };
   const programs = new KnnPrograms({ form, plan, masks, aligned: d > 0 && d % 4 === 0 });
   const results = outputs.map(({ shape, dtype }) => backend.makeTensorInfo(shape, dtype));
-  const given = Object.values(inputs) as TensorInfo[];
+  const given = Object.values<TensorInfo>(inputs);
   const work = new DeviceWork(backend, knnSpec.op, given, results);
   for (let b = 0; b < batch; b += plan.batchesPerBlock) {
     const batches = Math.min(plan.batchesPerBlock, batch - b);

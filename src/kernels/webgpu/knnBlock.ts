@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
-import type { KnnCall } from './knn.js';
+import type { KnnCall } from './knnCall.js';
 import { packParams } from './knnParams.js';
 import type { Params } from './knnParams.js';
 import { PRECISE_OPERATIONS, piecesOf, slabsOf, visitingOrder } from './knnPlan.js';

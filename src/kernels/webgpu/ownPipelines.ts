@@ -217,7 +217,7 @@ export class DeviceWork {
   private compiled(program: OwnProgram): Compiled {
     const { device } = this;
     let known = compiledOf.get(device);
-    if (known === undefined) compiledOf.set(device, (known = new Map()));
+    if (known === undefined) compiledOf.set(device, (known = new Map<string, Compiled>()));
     const found = known.get(program.key);
     if (found !== undefined) return found;
     const layout = device.createBindGroupLayout({

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, it } from 'vitest';
 import { startBackend } from '../../../src/backends/start.js';
+import { visitingOrder } from '../../../src/kernels/webgpu/knnPlan.js';
 import { productForm } from '../../../src/specs/metricForm.js';
 import { describeOnBackend } from '../../backends/onBackend.js';
 import { expectExact, expectSame, integers, normals, searchOnDevice } from './knnSearch.js';
@@ -81,6 +82,23 @@ describeOnBackend('webgpu', 'knn kernel on webgpu', () => {
       const points = line(n, (j) => (j >= 6000 && j < 9000 ? (9000 - j) * 1e-3 : 50 + (j % 97)));
       const queries = line(10, () => 0);
       await expectExact(search(10, n, 1, 10, { queries, points }), 'stretch');
+    });
+
+    it('every point nearer than all visited before it', async () => {
+      const n = 12_000;
+      const order = visitingOrder(n, 1);
+      const { groupShift, runShift, runFactor, runLength, total } = order;
+      const points = new Float32Array(n);
+      for (let position = 0; position < total; position++) {
+        const i = position >> groupShift;
+        const run = Math.imul(i, runFactor) & (2 ** runShift - 1);
+        const j =
+          ((run * runLength + (i >> runShift)) << groupShift) + (position % 2 ** groupShift);
+        // The last ones tie, so that the certificate fails and the precise search meets the same order.
+        if (j < n) points[j] = Math.max(300, total - position);
+      }
+      const queries = line(10, () => 0);
+      await expectExact(search(10, n, 1, 10, { queries, points }), 'against the order');
     });
 
     it('all rows identical: lowest indices', async () => {
