@@ -11,7 +11,7 @@ import type { GraphOptions, NeighborLists } from '../../src/neighbors/index.js';
 import { knn } from '../../src/ops/knn.js';
 import { normalRows } from '../support/arbitraries.js';
 import { expectNoLeak } from '../support/leaks.js';
-import { describeOnBackends, gridRows, toHost } from './onBackends.js';
+import { casesFor, describeOnBackends, gridRows, toHost } from './onBackends.js';
 
 /** Edges as text, in order. */
 function edges(graph: NeighborLists): string[] {
@@ -23,7 +23,7 @@ function sorted(graph: NeighborLists): string[] {
   return edges(graph).sort();
 }
 
-describeOnBackends('knnGraph', () => {
+describeOnBackends('knnGraph', (backend) => {
   it('holds the neighbours of knn', async () => {
     const points = gridRows(30, 2, 1, 5);
     const graph = await knnGraph(points, 4);
@@ -33,7 +33,7 @@ describeOnBackends('knnGraph', () => {
     expect(Array.from(graph.offsets)).toEqual(Array.from({ length: 31 }, (_, i) => 4 * i));
   });
 
-  it.each(['euclidean', 'innerProduct', 'cosine'] as const)(
+  it.each(casesFor(backend, ['euclidean', 'innerProduct', 'cosine'] as const, 2))(
     'joins directions: mutual is the intersection, symmetric the union (%s)',
     async (metric) => {
       const points = normalRows(25, 3, 7);

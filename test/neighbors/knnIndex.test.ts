@@ -8,7 +8,17 @@ import type { NeighborBlock, SearchOptions } from '../../src/neighbors/index.js'
 import { Rng } from '../../src/util/rng.js';
 import { normalRows, PROPERTY } from '../support/arbitraries.js';
 import { expectNoLeak } from '../support/leaks.js';
-import { bitsOf, blocksOf, describeOnBackends, gridRows, toHost } from './onBackends.js';
+import { bitsOf, blocksOf, casesFor, describeOnBackends, gridRows, toHost } from './onBackends.js';
+
+const SAVED: readonly SearchOptions[] = [
+  { metric: 'euclidean' },
+  { metric: 'lorentz', c: 2 },
+  { metric: 'minkowski', p: Infinity },
+  { metric: 'minkowski', p: 3 },
+  { metric: 'mahalanobis', VI: [[2, 0.5], [0.5, 1]] }, // prettier-ignore
+  { metric: 'seuclidean', V: [1, 4], mode: 'direct' },
+  { metric: 'haversine' },
+];
 
 /** knn over the points of a map id -> row, with ids for indices. */
 async function brute(
@@ -28,11 +38,12 @@ async function searched(index: KnnIndex, queries: number[][], k: number): Promis
   return bitsOf(await toHost(index.search(queries, k)));
 }
 
-describeOnBackends('KnnIndex', () => {
+describeOnBackends('KnnIndex', (backend) => {
   it('finds what knn finds, however the points were added', async () => {
     const points = gridRows(60, 3, 1);
     const queries = gridRows(8, 3, 2);
-    for (const metric of ['euclidean', 'cosine', 'innerProduct', 'hamming', 'spherical'] as const) {
+    const metrics = ['euclidean', 'innerProduct', 'cosine', 'hamming', 'spherical'] as const;
+    for (const metric of casesFor(backend, metrics, 2)) {
       const want = bitsOf(await toHost(knn(queries, points, 7, { metric })));
       for (const sizes of [[60], [1, 20, 7]]) {
         const index = new KnnIndex({ metric });
@@ -136,29 +147,24 @@ describeOnBackends('KnnIndex', () => {
     index.dispose();
   });
 
-  it.each([
-    { metric: 'euclidean' },
-    { metric: 'minkowski', p: Infinity },
-    { metric: 'minkowski', p: 3 },
-    { metric: 'mahalanobis', VI: [[2, 0.5], [0.5, 1]] }, // prettier-ignore
-    { metric: 'seuclidean', V: [1, 4], mode: 'direct' },
-    { metric: 'haversine' },
-    { metric: 'lorentz', c: 2 },
-  ] as SearchOptions[])('comes back from its artifacts with the same bits: %j', async (options) => {
-    const rows = normalRows(20, 2, 5, 0.5);
-    const index = new KnnIndex(options);
-    await index.add(rows);
-    index.remove([4]);
-    const artifacts = await index.save();
-    const again = KnnIndex.load(artifacts);
-    expect(again.size).toBe(19);
-    expect(await searched(again, rows, 5)).toEqual(await searched(index, rows, 5));
-    expect(Array.from(await again.add([[0, 0]]))).toEqual([20]);
-    await index.add([[0, 0]]);
-    expect(await searched(again, rows, 5)).toEqual(await searched(index, rows, 5));
-    index.dispose();
-    again.dispose();
-  });
+  it.each(casesFor(backend, SAVED, 2))(
+    'comes back from its artifacts with the same bits: %j',
+    async (options) => {
+      const rows = normalRows(20, 2, 5, 0.5);
+      const index = new KnnIndex(options);
+      await index.add(rows);
+      index.remove([4]);
+      const artifacts = await index.save();
+      const again = KnnIndex.load(artifacts);
+      expect(again.size).toBe(19);
+      expect(await searched(again, rows, 5)).toEqual(await searched(index, rows, 5));
+      expect(Array.from(await again.add([[0, 0]]))).toEqual([20]);
+      await index.add([[0, 0]]);
+      expect(await searched(again, rows, 5)).toEqual(await searched(index, rows, 5));
+      index.dispose();
+      again.dispose();
+    },
+  );
 
   it('does not depend on blocks where the metric has an origin', async () => {
     const rows = normalRows(30, 2, 5).map((row) => row.map((v) => Math.fround(v + 1000)));

@@ -7,9 +7,20 @@ import type { NeighborLists, RadiusOptions } from '../../src/neighbors/index.js'
 import { packBits } from '../../src/util/bits.js';
 import { normalRows, PROPERTY } from '../support/arbitraries.js';
 import { expectNoLeak } from '../support/leaks.js';
-import { describeOnBackends, gridRows, toHost } from './onBackends.js';
+import { casesFor, describeOnBackends, gridRows, toHost } from './onBackends.js';
 
 type Matrix = number[][];
+
+const CASES: readonly [RadiusOptions, number][] = [
+  [{ metric: 'euclidean' }, 1.5],
+  [{ metric: 'euclidean' }, 0],
+  [{ metric: 'innerProduct' }, 3],
+  [{ metric: 'euclidean' }, Infinity],
+  [{ metric: 'sqeuclidean' }, 2],
+  [{ metric: 'cityblock' }, 2],
+  [{ metric: 'cosine' }, 0.1],
+  [{ metric: 'spherical' }, 0.4],
+];
 
 /** The beginning of every row of knn with k = n, up to the radius. */
 async function fromKnn(
@@ -47,17 +58,8 @@ function lists({ offsets, indices, distances }: NeighborLists): unknown {
   );
 }
 
-describeOnBackends('radiusNeighbors', () => {
-  it.each([
-    [{ metric: 'euclidean' }, 1.5],
-    [{ metric: 'sqeuclidean' }, 2],
-    [{ metric: 'cityblock' }, 2],
-    [{ metric: 'cosine' }, 0.1],
-    [{ metric: 'innerProduct' }, 3],
-    [{ metric: 'spherical' }, 0.4],
-    [{ metric: 'euclidean' }, 0],
-    [{ metric: 'euclidean' }, Infinity],
-  ] as [RadiusOptions, number][])(
+describeOnBackends('radiusNeighbors', (backend) => {
+  it.each(casesFor(backend, CASES, 3))(
     'is the beginning of knn: %j within %d',
     async (options, radius) => {
       const queries = gridRows(9, 3, 1);
