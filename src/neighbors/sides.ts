@@ -1,3 +1,4 @@
+import { WORD_BITS, wordCount } from '../util/bits.js';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, TensorContainer } from '@tensorflow/tfjs';
 import { dispatch } from '../ops/dispatch.js';
@@ -124,9 +125,9 @@ export function takeQueryMasks(masks: Masks, rows: Tensor1D): Masks {
 /** Masks of points [start, start + count) of all; `start` is a multiple of 32. */
 export function slicePointMasks(masks: Masks, start: number, count: number): Masks {
   const { allowed, queryGroups, pointGroups } = masks;
-  const words = Math.ceil(count / 32);
+  const words = wordCount(count);
   return {
-    allowed: allowed?.slice([0, 0, start / 32], [1, allowed.shape[1], words]),
+    allowed: allowed?.slice([0, 0, start / WORD_BITS], [1, allowed.shape[1], words]),
     queryGroups,
     pointGroups: pointGroups?.slice([0, start], [1, count]),
   };

@@ -11,6 +11,15 @@ function polynomial(v: Tensor, coefficients: readonly number[]): Tensor {
   return coefficients.reduceRight<Tensor>((tail, c) => tf.add(tf.mul(tail, v), c), tf.zerosLike(v));
 }
 
+/** -1, 0 or 1; NaN stays. tfjs's own sign gives 0 for small values on wasm. */
+export function signOf(v: Tensor): Tensor {
+  return tf.tidy(() => {
+    const ones = tf.onesLike(v);
+    const positive = tf.where(tf.greater(v, 0), ones, v);
+    return tf.where(tf.less(v, 0), tf.neg(ones), positive);
+  });
+}
+
 /** ln(1 + v); near 0 as 2 artanh(v / (2 + v)) by its series. */
 export function log1p(v: Tensor): Tensor {
   return tf.tidy(() => {
@@ -30,7 +39,7 @@ export function asinh(v: Tensor): Tensor {
     // Above 1e4 the root is the argument itself, and its square may overflow.
     const large = tf.add(tf.log(size), Math.LN2);
     const value = tf.where(tf.greater(size, 1e4), large, log1p(tf.add(size, excess)));
-    return tf.mul(tf.sign(v), value);
+    return tf.where(tf.less(v, 0), tf.neg(value), value);
   });
 }
 
@@ -54,7 +63,7 @@ export function asin(v: Tensor): Tensor {
     const argument = tf.where(isLarge, half, size);
     const near = tf.mul(argument, polynomial(tf.square(argument), ASIN_SERIES));
     const value = tf.where(isLarge, tf.sub(Math.PI / 2, tf.mul(near, 2)), near);
-    return tf.mul(tf.sign(v), value);
+    return tf.where(tf.less(v, 0), tf.neg(value), value);
   });
 }
 

@@ -2,12 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { children, expressionKey } from '../specs/expression.js';
 import type { Binary, Expression, Unary, Variable } from '../specs/expression.js';
-import { asin, asinh, log1p } from './elementary.js';
+import { asin, asinh, log1p, signOf } from './elementary.js';
 
 const UNARY: Readonly<Record<Unary, (v: Tensor) => Tensor>> = {
   neg: (v) => tf.neg(v),
   abs: (v) => tf.abs(v),
-  sign: (v) => tf.sign(v),
+  sign: signOf,
   sqrt: (v) => tf.sqrt(v),
   square: (v) => tf.square(v),
   exp: (v) => tf.exp(v),

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { DtypeError, ShapeError } from '../errors.js';
+import { WORD_BITS, wordCount } from '../util/bits.js';
 import { formatShape, sizeOf } from '../util/shape.js';
 
 /** Which points a query may return. */
@@ -8,7 +9,7 @@ export interface MaskOptions {
   /**
    * Points that may be returned: a bool tensor [n] for all queries or [..., q, n] for each (dimensions
    * of 1 broadcast), true = allowed; or the same as bits: int32 words from {@link packBits},
-   * [ceil(n / 32)] as Int32Array or tensor, or a tensor [..., q, ceil(n / 32)]. Default: all.
+   * [ceil(n / 16)] as Int32Array or tensor, or a tensor [..., q, ceil(n / 16)]. Default: all.
    */
   readonly allowed?: Tensor | Int32Array;
   /**
@@ -67,7 +68,7 @@ function allowedWords(op: string, value: Tensor | Int32Array, sizes: Sizes): Ten
       got: given.dtype,
     });
   }
-  const words = Math.ceil(sizes.n / 32);
+  const words = wordCount(sizes.n);
   const last = given.dtype === 'bool' ? sizes.n : words;
   const full = [...sizes.batchShape, sizes.q, last];
   const shape = given.shape as number[];
@@ -124,39 +125,38 @@ function groups(
 }
 
 /**
- * Bit j % 32 of word floor(j / 32) is value j of the last axis: from the top bit down, the word is doubled
- * (which wraps round in int32) and the next bit added. Sums and products of large integers may go through
- * float32 on some backends.
+ * Bit j % 16 of word floor(j / 16) is value j of the last axis: from the top bit down, the word is doubled
+ * and the next bit added, all exact in float32.
  */
 function packMask(mask: Tensor, words: number): Tensor {
   const lead = (mask.shape as number[]).slice(0, -1);
   const n = mask.shape[mask.rank - 1] ?? 0;
   const padded = tf.pad2d(mask.toInt().as2D(-1, n), [
     [0, 0],
-    [0, words * 32 - n],
+    [0, words * WORD_BITS - n],
   ]);
-  const bits = tf.unstack(padded.reshape([-1, words, 32]), -1);
+  const bits = tf.unstack(padded.reshape([-1, words, WORD_BITS]), -1);
   const word = bits.reduceRight((sum, bit) => tf.add(tf.add(sum, sum), bit));
   return word.toInt().reshape([...lead, words]);
 }
 
 /**
- * Bool [..., n] of packed words [..., ceil(n / 32)]: the sign tells the top bit, and doubling (which wraps
- * round in int32) brings up the next. Comparisons with large numbers and divisions may go through
- * float32 on some backends.
+ * Bool [..., n] of packed words [..., ceil(n / 16)]: bits are taken off from the top by comparison and
+ * subtraction.
  */
 export function unpackMask(words: Tensor, n: number): Tensor {
   return tf.tidy(() => {
     const lead = (words.shape as number[]).slice(0, -1);
     const count = words.shape[words.rank - 1] ?? 0;
-    const zero = tf.scalar(0, 'int32');
     const bits: Tensor[] = [];
     let rest = words;
-    for (let bit = 31; bit >= 0; bit--) {
-      bits.unshift(tf.less(rest, zero).toInt());
-      rest = tf.add(rest, rest);
+    for (let bit = WORD_BITS - 1; bit >= 0; bit--) {
+      const power = tf.scalar(2 ** bit, 'int32');
+      const isSet = tf.greaterEqual(rest, power).toInt();
+      rest = tf.sub(rest, tf.mul(isSet, power));
+      bits.unshift(isSet);
     }
-    const all = tf.stack(bits, -1).reshape([...lead, count * 32]);
+    const all = tf.stack(bits, -1).reshape([...lead, count * WORD_BITS]);
     return all.slice([...lead.map(() => 0), 0], [...lead, n]).toBool();
   });
 }

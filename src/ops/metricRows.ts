@@ -188,8 +188,9 @@ function minkowski(op: string, p: number | undefined): PreparedMetric {
 }
 
 /**
- * Rows moved by `origin`, or by the mean of the finite rows of y, which changes no difference: a linear
- * map of rows far from the origin would lose their digits.
+ * Rows moved by `origin`, or by the middle of the range of y, which changes no difference: a linear map
+ * of rows far from the origin would lose their digits. (The middle, unlike a mean, is the same to the bit
+ * in whatever order the rows stand.)
  */
 function moved(
   op: string,
@@ -203,8 +204,10 @@ function moved(
   }
   return (x, y) => {
     const origin = detached(y, (points) => {
+      if (y.size === 0) return tf.zeros([1, 1, y.shape[2]]);
       const finite = tf.where(tf.isFinite(points), points, tf.zerosLike(points));
-      return y.size === 0 ? tf.zeros([1, 1, y.shape[2]]) : tf.mean(finite, 1, true);
+      const half = (t: Tensor): Tensor => tf.mul(t, 0.5);
+      return tf.add(half(tf.max(finite, 1, true)), half(tf.min(finite, 1, true)));
     });
     const side = (rows: Tensor3D): PairSide => ({
       rows: map(tf.sub(rows, origin)),

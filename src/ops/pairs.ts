@@ -27,7 +27,7 @@ export interface PairGradient {
 
 /**
  * Sum over the last axis in blocks of 64: some backends add one by one in float32, whose error grows
- * with the number of terms; two levels keep it at 64 + d / 64 roundings.
+ * with the number of terms; in levels it grows with their logarithm.
  */
 export function sumFeatures(x: Tensor): Tensor {
   const block = 64;
@@ -37,7 +37,7 @@ export function sumFeatures(x: Tensor): Tensor {
   const lead = x.shape.slice(0, -1);
   const begin = lead.map(() => 0);
   const head = x.slice([...begin, 0], [...lead, whole]).reshape([...lead, whole / block, block]);
-  const sum = tf.sum(tf.sum(head, -1), -1);
+  const sum = sumFeatures(tf.sum(head, -1));
   return whole === d
     ? sum
     : tf.add(sum, tf.sum(x.slice([...begin, whole], [...lead, d - whole]), -1));

@@ -21,7 +21,7 @@ export interface KnnAttrs {
 /**
  * Inputs: queries [B, q, d] and points [B, n, d], float32; for forms with scalars per row also
  * queryAux [B, q, aux] and pointAux [B, n, aux], float32.
- * allowed [B or 1, q or 1, ceil(n / 32)], int32: bit j % 32 of word floor(j / 32) says whether point j
+ * allowed [B or 1, q or 1, ceil(n / 16)], int32: bit j % 16 of word floor(j / 16) says whether point j
  * may be returned. queryGroups [B, q] and pointGroups [B, n], int32 (both or neither): only points of
  * the query's own group may be.
  * Outputs: distances [B, q, k] float32 and indices [B, q, k] int32.

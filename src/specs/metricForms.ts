@@ -121,9 +121,9 @@ export const jensenshannonForm = ((): ExpressionForm => {
 export const klForm = ((): ExpressionForm => {
   const t = e.div(e.sub(y, x), x);
   const ratio = e.min(e.div(y, x), 1e38);
-  const coefficients = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? 1 : -1) / (i + 2));
+  const coefficients = Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? 1 : -1) / (i + 2));
   const series = e.mul(e.square(t), polynomial(t, coefficients));
-  const bracket = e.where('lt', e.abs(t), 0.125, series, e.sub(t, e.log(ratio)));
+  const bracket = e.where('lt', e.abs(t), 0.3, series, e.sub(t, e.log(ratio)));
   const far = e.sub(y, e.mul(x, e.add(1, e.log(ratio))));
   const term = e.where('lt', t, 2 ** 20, e.mul(x, bracket), far);
   return sumOf(e.where('eq', x, 0, y, term));

@@ -103,7 +103,7 @@ describeOp('knn', (context) => {
       const bool = tf.tensor2d(masks.flat().map(Number), [q, n], 'bool');
       const words = tf.tensor2d(
         masks.flatMap((mask) => [...packBits(mask)]),
-        [q, 3],
+        [q, 5],
         'int32',
       );
       for (const allowed of [bool, words]) {

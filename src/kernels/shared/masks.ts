@@ -1,3 +1,5 @@
+import { WORD_BITS } from '../../util/bits.js';
+
 /** Which pairs of a knn search exist; absent parts forbid nothing. */
 export interface Masks {
   readonly selfOffset: number | undefined;
@@ -25,8 +27,8 @@ export function isAllowed(
   if (allowed !== undefined) {
     const batch = masks.allowedBatch === 1 ? 0 : b;
     const query = masks.allowedQueries === 1 ? 0 : i;
-    const word = (batch * masks.allowedQueries + query) * masks.words + (j >>> 5);
-    if (((allowed[word] >>> (j & 31)) & 1) === 0) return false;
+    const word = (batch * masks.allowedQueries + query) * masks.words + Math.floor(j / WORD_BITS);
+    if (((allowed[word] >>> (j % WORD_BITS)) & 1) === 0) return false;
   }
   if (queryGroups === undefined || pointGroups === undefined) return true;
   return queryGroups[b * q + i] === pointGroups[b * n + j];

@@ -1,6 +1,7 @@
 import { expressions as e, variable } from '../../specs/expression.js';
 import { expressionForm, isSimilarity } from '../../specs/metricForm.js';
 import type { ExpressionForm, MetricForm } from '../../specs/metricForm.js';
+import { wordCount } from '../../util/bits.js';
 import { SLAB_BYTES } from './heap.js';
 import { compiledForm } from './jit/forms.js';
 import type { PlacedForm } from './jit/forms.js';
@@ -153,7 +154,7 @@ function placeForm(scratch: Scratch, form: ExpressionForm | undefined): PlacedFo
 }
 
 function reserveMasks(scratch: Scratch, { masks, m }: DistanceCall, slabRows: number): MaskLayout {
-  const words = Math.ceil(m / 32);
+  const words = wordCount(m);
   const { allowed, groups } = masks ?? {};
   return {
     words,

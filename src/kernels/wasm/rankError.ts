@@ -184,6 +184,8 @@ export function rankError(
   d: number,
   range: InputRange,
 ): RankError | undefined {
+  // Quotients by sums of both signs may be anything.
+  if (range.auxMin < 0) return undefined;
   try {
     const sums = form.terms.map((term) => reduced(form, term, d, range));
     const { auxMin, auxMax } = range;

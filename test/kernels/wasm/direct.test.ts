@@ -28,10 +28,10 @@ interface Found {
 }
 
 function bitsOf(rows: readonly (readonly boolean[])[]): tf.Tensor {
-  const words = Math.ceil(rows[0].length / 32);
+  const words = Math.ceil(rows[0].length / 16);
   const bits = new Int32Array(rows.length * words);
   rows.forEach((row, i) => {
-    row.forEach((isSet, j) => (bits[i * words + (j >> 5)] |= Number(isSet) << (j & 31)));
+    row.forEach((isSet, j) => (bits[i * words + (j >> 4)] |= Number(isSet) << (j & 15)));
   });
   return tf.tensor3d(bits, [1, rows.length, words], 'int32');
 }

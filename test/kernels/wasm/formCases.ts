@@ -88,7 +88,7 @@ const expressionCases: readonly FormCase[] = [
     rows: (count, _d, seed) =>
       rowsOf(
         (rng) => 3 * (rng.uniform() - 0.5),
-        [(rng) => 6.2 * (rng.uniform() - 0.5), (rng) => 3 * (rng.uniform() - 0.5)],
+        [(rng) => 6.2 * (rng.uniform() - 0.5), (rng) => 3 * (rng.uniform() - 0.5), () => 0],
       )(count, 1, seed),
     tolerance: elementary,
   },

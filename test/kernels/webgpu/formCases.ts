@@ -95,7 +95,7 @@ export const FORM_CASES: readonly FormCase[] = [
   {
     name: 'haversine',
     form: forms.haversineForm,
-    make: source(angleRow, (_, rng) => [rng.uniform() * 6 - 3, rng.uniform() * 3 - 1.5]),
+    make: source(angleRow, (_, rng) => [rng.uniform() * 6 - 3, rng.uniform() * 3 - 1.5, 0]),
     tolerance: elementary,
   },
   {

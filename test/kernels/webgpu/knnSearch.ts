@@ -53,7 +53,7 @@ function tensorsOf(search: Search): Record<string, tf.Tensor> {
     tensors.pointAux = tf.tensor3d(pointAux, [batch, n, form.aux]);
   }
   if (allowed !== undefined) {
-    const shape: [number, number, number] = [allowed.batch, allowed.rows, Math.ceil(n / 32)];
+    const shape: [number, number, number] = [allowed.batch, allowed.rows, Math.ceil(n / 16)];
     tensors.allowed = tf.tensor3d(allowed.words, shape, 'int32');
   }
   if (queryGroups !== undefined && pointGroups !== undefined) {
@@ -111,9 +111,9 @@ function exists(search: Search, b: number, i: number, j: number): boolean {
   const { q, n, selfOffset, allowed, queryGroups, pointGroups } = search;
   if (selfOffset !== undefined && j === i + selfOffset) return false;
   if (allowed !== undefined) {
-    const words = Math.ceil(n / 32);
+    const words = Math.ceil(n / 16);
     const row = (allowed.batch > 1 ? b * allowed.rows : 0) + (allowed.rows > 1 ? i : 0);
-    if (((allowed.words[row * words + (j >> 5)] >> (j & 31)) & 1) === 0) return false;
+    if (((allowed.words[row * words + (j >> 4)] >> (j & 15)) & 1) === 0) return false;
   }
   return queryGroups?.[b * q + i] === pointGroups?.[b * n + j];
 }

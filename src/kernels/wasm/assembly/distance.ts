@@ -351,7 +351,11 @@ function eligible(args: usize, query: u32, end: u32, col: u32, cols: u32): u32 {
     const stride = load<u32>(args, ALLOWED_STRIDE);
     let bits: u32 = 0;
     for (let r: u32 = 0; r < end; r++) {
-      bits |= (<u32>load<u8>(allowed + <usize>(query + r) * stride + (col >> 3))) << (8 * r);
+      bits |=
+        (<u32>(
+          load<u8>(allowed + <usize>(query + r) * stride + ((col >> 4) << 2) + ((col >> 3) & 1))
+        )) <<
+        (8 * r);
     }
     pairs &= bits;
   }

@@ -414,7 +414,7 @@ function isAllowed(args: usize, row: u32, index: u32): bool {
   const allowed = <usize>load<u32>(args, ALLOWED);
   if (allowed != 0) {
     const words = allowed + <usize>row * load<u32>(args, ALLOWED_STRIDE);
-    if (((load<u32>(words + (((<usize>index) >> 5) << 2)) >> (index & 31)) & 1) == 0) return false;
+    if (((load<u32>(words + (((<usize>index) >> 4) << 2)) >> (index & 15)) & 1) == 0) return false;
   }
   const groups = <usize>load<u32>(args, QUERY_GROUPS);
   if (groups == 0) return true;

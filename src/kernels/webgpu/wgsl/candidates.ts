@@ -57,8 +57,8 @@ export function maskCode({ self, allowed, groups }: MaskKinds): string {
       : '',
     allowed
       ? `let word = params.allowedBase + batch * params.allowedBatchStride +
-    i * params.allowedRowStride + ((params.firstPoint + j) >> 5u);
-  if ((allowed[word] & (1u << ((params.firstPoint + j) & 31u))) == 0u) { return false; }`
+    i * params.allowedRowStride + ((params.firstPoint + j) >> 4u);
+  if ((allowed[word] & (1u << ((params.firstPoint + j) & 15u))) == 0u) { return false; }`
       : '',
     groups
       ? `if (queryGroups[params.queryGroupBase + row] !=
