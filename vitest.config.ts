@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ['test/support/globalSetup.ts'],
     // One process per file: a tfjs backend is global state, and a GPU device must end with its file.
     pool: 'forks',
-    testTimeout: 60_000,
+    testTimeout: 300_000,
     hookTimeout: 60_000,
     expect: { requireAssertions: true },
   },
