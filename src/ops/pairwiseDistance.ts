@@ -121,9 +121,9 @@ function productDistance(
   form: MetricForm,
   mode: Mode,
 ): Tensor | undefined {
-  if (form.family === 'innerProduct') return tf.matMul(x, y, false, true);
+  if (form.family === 'innerProduct') return products(x, y);
   if (form.family === 'cosine') {
-    const similarity = tf.matMul(unitRows(x), unitRows(y), false, true);
+    const similarity = products(unitRows(x), unitRows(y));
     return notNegative(tf.sub(1, similarity));
   }
   if (form.family !== 'squares' || mode !== 'fast') return undefined;
@@ -136,4 +136,16 @@ function productDistance(
   );
   const squares = notNegative(tf.sub(norms, tf.mul(tf.matMul(a, b, false, true), 2)));
   return form.root ? tf.sqrt(squares) : squares;
+}
+
+/**
+ * x y^T whose NaN rows spoil their own products only: some backends multiply in tiles, where a NaN meets
+ * the zeros of other rows.
+ */
+function products(x: Tensor, y: Tensor): Tensor {
+  const clean = (rows: Tensor): Tensor => tf.where(tf.isNaN(rows), tf.zerosLike(rows), rows);
+  const poison = (rows: Tensor): Tensor =>
+    tf.sum(tf.where(tf.isNaN(rows), rows, tf.zerosLike(rows)), 2);
+  const product = tf.matMul(clean(x), clean(y), false, true);
+  return tf.add(tf.add(product, poison(x).expandDims(2)), poison(y).expandDims(1));
 }

@@ -84,7 +84,7 @@ function compute(call: Call): TensorInfo[] {
       }
     }
   }
-  if (similar) keys.forEach((key, slot) => (keys[slot] = -key));
+  if (similar) keys.forEach((key, slot) => (keys[slot] = 0 - key));
   return [
     backend.makeTensorInfo(outputs[0].shape, 'float32', keys),
     backend.makeTensorInfo(outputs[1].shape, 'int32', indices),

@@ -82,7 +82,7 @@ function compute(call: Call): TensorInfo[] {
       }
     });
     if (form.family === 'innerProduct') {
-      for (let i = 0; i < outDistances.length; i++) outDistances[i] = -outDistances[i];
+      for (let i = 0; i < outDistances.length; i++) outDistances[i] = 0 - outDistances[i];
     }
   });
 }

@@ -317,6 +317,8 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
       let key = pair.x;
       let value = bitcast<f32>(bitsOfKey(${distance}));
       bits = bitcast<u32>(${finish});
+      // A product of -0 is 0, as on other backends.
+      if (bits == 0x80000000u) { bits = 0u; }
       index = bitcast<i32>(pair.y);
     }
     distances[params.outBase + t] = bits;
