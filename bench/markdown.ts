@@ -32,7 +32,7 @@ function renderReport(report: BenchReport): string {
   const { device, cores, memoryGiB, date, commit, versions, places } = report;
   const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
-    `## ${device}`,
+    `## ${device}: ${[...new Set(places.map(({ backend }) => backend))].join(', ')}`,
     '',
     `${date}, commit ${commit}; ${cores} cores, ${memoryGiB} GiB; ${names.join(', ')}.`,
     '',

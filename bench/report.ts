@@ -133,10 +133,27 @@ export function conditions(
 
 const RESULTS = new URL('results/', import.meta.url);
 
-/** Store a report; returns the name of its file. */
+/** Parts of a run: one report a backend, as backends are measured anew one by one. */
+export function byBackend(report: BenchReport): BenchReport[] {
+  const names = [...new Set(report.places.map(({ backend }) => backend))];
+  return names.map((name) => {
+    const own = <T extends { readonly backend: string }>(all: readonly T[]): T[] =>
+      all.filter(({ backend }) => backend === name);
+    return {
+      ...report,
+      places: own(report.places),
+      notRun: own(report.notRun),
+      rows: own(report.rows),
+    };
+  });
+}
+
+const keyOf = ({ device, places: [{ backend }] }: BenchReport): string => `${device} ${backend}`;
+
+/** Store the report of one backend; returns the name of its file. */
 export function storeReport(report: BenchReport): string {
   mkdirSync(RESULTS, { recursive: true });
-  const slug = report.device
+  const slug = keyOf(report)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
@@ -149,13 +166,13 @@ export function storeReport(report: BenchReport): string {
   return name;
 }
 
-/** The newest stored report of every device. */
+/** The newest stored report of every backend of every device. */
 export function storedReports(): BenchReport[] {
   const newest = new Map<string, BenchReport>();
   for (const name of readdirSync(RESULTS).sort()) {
     const report = JSON.parse(readFileSync(new URL(name, RESULTS), 'utf8')) as BenchReport;
-    const before = newest.get(report.device);
-    if (before === undefined || before.date <= report.date) newest.set(report.device, report);
+    const before = newest.get(keyOf(report));
+    if (before === undefined || before.date <= report.date) newest.set(keyOf(report), report);
   }
   return [...newest.values()];
 }

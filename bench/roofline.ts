@@ -29,6 +29,18 @@ async function fastest(body: () => tf.Tensor): Promise<number> {
   return best;
 }
 
+/** Milliseconds of the fastest copy on one core; tfjs's CPU backends stay far below. */
+function hostCopy(values: number): number {
+  const [source, target] = [new Float32Array(values).fill(1), new Float32Array(values)];
+  let best = Infinity;
+  for (let run = 0; run < RUNS; run++) {
+    const start = performance.now();
+    target.set(source);
+    best = Math.min(best, performance.now() - start);
+  }
+  return best;
+}
+
 /** Ceilings of the active backend. */
 export async function measureCeilings({ backend, device }: Place): Promise<Ceilings> {
   const size = device === 'gpu' ? 4096 : backend === 'wasm' ? 1024 : 256;
@@ -37,11 +49,15 @@ export async function measureCeilings({ backend, device }: Place): Promise<Ceili
   rows.dispose();
   const values = 2 ** (device === 'gpu' ? 26 : 24);
   const vector = tf.tensor1d(uniformRows(values, 1, 2).data);
-  const copy = await fastest(() => tf.mul(vector, 2));
+  const scaled = await fastest(() => tf.mul(vector, 2));
   vector.dispose();
+  const copy = device === 'gpu' ? scaled : Math.min(scaled, hostCopy(values));
   return {
     gflops: (2 * size ** 3) / product / 1e6,
     gbytes: (8 * values) / copy / 1e6,
-    how: `matMul ${size} x ${size}, mul by a scalar of ${values} values`,
+    how:
+      `matMul ${size} x ${size}, ` +
+      (device === 'gpu' ? `mul by a scalar` : `mul by a scalar or copy in memory`) +
+      ` of ${values} values`,
   };
 }

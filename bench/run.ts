@@ -23,7 +23,7 @@ import { metricCases } from './metrics.bench.js';
 import { pairwiseCases } from './pairwiseDistance.bench.js';
 import { findPython, pythonCeilings } from './peers/python.js';
 import { findUsearch } from './peers/usearch.js';
-import { conditions, gapsOf, rowsOf, storedReports, storeReport } from './report.js';
+import { byBackend, conditions, gapsOf, rowsOf, storedReports, storeReport } from './report.js';
 import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
 import { residentCases } from './resident.bench.js';
 import { measureCeilings } from './roofline.js';
@@ -192,8 +192,9 @@ async function measure(wanted: Wanted): Promise<void> {
   };
   if (wanted.json !== undefined) writeFileSync(wanted.json, `${JSON.stringify(report, null, 1)}\n`);
   if (wanted.write) {
-    console.log(`\nWrote bench/results/${storeReport(report)} and BENCHMARKS.md`);
+    const names = byBackend(report).map(storeReport);
     writeMarkdown();
+    console.log(`\nWrote BENCHMARKS.md and, in bench/results, ${names.join(', ')}`);
   }
 }
 

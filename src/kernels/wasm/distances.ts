@@ -29,7 +29,8 @@ const PARALLEL_TERMS = 1e6;
 const LARGE = 2 ** 50;
 const SMALL = 2 ** -40;
 
-function largestFinite(values: Float32Array): number {
+/** Largest finite magnitude, 0 where there is none. */
+export function largestFinite(values: Float32Array): number {
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
     const magnitude = Math.abs(values[i]);
@@ -40,12 +41,12 @@ function largestFinite(values: Float32Array): number {
 
 /** Power of two by which both inputs are multiplied before squares are taken. */
 function scaleFor(form: MetricForm, x: Float32Array, y: Float32Array): number {
-  return form.family === 'squares' ? powerOfTwoFor(x, y) : 1;
+  if (form.family !== 'squares') return 1;
+  return powerOfTwoFor(Math.max(largestFinite(x), largestFinite(y)));
 }
 
-/** Power of two that brings the largest finite magnitude near 1 where it lies outside the bounds. */
-export function powerOfTwoFor(x: Float32Array, y: Float32Array): number {
-  const largest = Math.max(largestFinite(x), largestFinite(y));
+/** Power of two that brings this largest magnitude near 1 where it lies outside the bounds. */
+export function powerOfTwoFor(largest: number): number {
   if (largest === 0 || (largest >= SMALL && largest <= LARGE)) return 1;
   // Both the scale and its inverse have to be float32 numbers.
   return 2 ** Math.min(126, Math.max(-126, -Math.floor(Math.log2(largest))));

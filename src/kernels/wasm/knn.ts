@@ -15,6 +15,8 @@ import { candidatesFor, certifyProducts, ExactRows } from './knnExact.js';
 import type { ExactSearch } from './knnExact.js';
 import { productCandidates } from './knnProduct.js';
 import type { Candidates } from './knnProduct.js';
+import type { PackedPoints } from './productPoints.js';
+import { residentPoints } from './residentPoints.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
 import { inputRange, rankError } from './rankError.js';
@@ -61,6 +63,7 @@ function compute(call: Call): TensorInfo[] {
     const outDistances = float32View(backend, distances);
     const outIndices = int32View(backend, indices);
     const aux = form.family === 'expression' ? form.aux : 0;
+    const kept = keptPoints(call, y);
     withScratch(knnSpec.op, (scratch) => {
       for (let b = 0; b < batch; b++) {
         const search: ExactSearch = {
@@ -78,7 +81,7 @@ function compute(call: Call): TensorInfo[] {
         };
         const range = [b * n * k, (b + 1) * n * k] as const;
         const result = [outDistances.subarray(...range), outIndices.subarray(...range)] as const;
-        searchMatrix(scratch, search, attrs, ...result);
+        searchMatrix(scratch, search, attrs, kept?.[b], ...result);
       }
     });
     if (form.family === 'innerProduct') {
@@ -87,14 +90,35 @@ function compute(call: Call): TensorInfo[] {
   });
 }
 
+/** The points as packed before, for the searches that use them so. */
+function keptPoints(
+  { inputs, attrs, outputs }: Call,
+  y: Float32Array,
+): readonly PackedPoints[] | undefined {
+  const [batch, m, d] = inputs.points.shape;
+  const [, n] = outputs[0].shape;
+  const { form, mode, k } = attrs;
+  const isProductSearch =
+    form.family !== 'expression' &&
+    (mode === 'fast' || (mode === 'exact' && !isSmall({ n, m, d, k })));
+  if (!attrs.resident || !isProductSearch || d === 0) return undefined;
+  return residentPoints(knnSpec.op, inputs.points, { form, y, batch, m, d });
+}
+
+/** Whether an exact search goes to float64 at once. */
+function isSmall({ n, m, d, k }: Pick<ExactSearch, 'n' | 'm' | 'd' | 'k'>): boolean {
+  return n * m * Math.max(1, d) <= SMALL_SEARCH || candidatesFor(k, m) === m || d === 0;
+}
+
 function searchMatrix(
   scratch: Scratch,
   search: ExactSearch,
   { mode }: KnnAttrs,
+  packed: PackedPoints | undefined,
   keys: Float32Array,
   indices: Int32Array,
 ): void {
-  const { n, m, d, k } = search;
+  const { n, m, k } = search;
   if (mode === 'direct') {
     directSearch(scratch, search, allQueries(search), k, true, (row, values, found) => {
       keys.set(values, row * k);
@@ -103,16 +127,15 @@ function searchMatrix(
     return;
   }
   if (isProduct(search) && mode === 'fast') {
-    fastSearch(scratch, search, keys, indices);
+    fastSearch(scratch, search, packed, keys, indices);
     return;
   }
   const rows = new ExactRows(search, keys, indices);
   const keep = candidatesFor(k, m);
   const all = Array.from({ length: n }, (_, row) => row);
   let left: readonly number[] = all;
-  const isSmall = n * m * Math.max(1, d) <= SMALL_SEARCH || keep === m || d === 0;
-  if (!isSmall) {
-    if (isProduct(search)) left = productRows(scratch, search, rows, keep);
+  if (!isSmall(search)) {
+    if (isProduct(search)) left = productRows(scratch, search, packed, rows, keep);
     const isBeyond = left.length > 0 ? certificate(search) : undefined;
     if (isBeyond !== undefined) left = directRows(scratch, search, rows, keep, left, isBeyond);
   }
@@ -129,11 +152,12 @@ function isProduct(search: ExactSearch): search is ProductSearch {
 function productRows(
   scratch: Scratch,
   search: ProductSearch,
+  packed: PackedPoints | undefined,
   rows: ExactRows,
   keep: number,
 ): number[] {
   const failed: number[] = [];
-  productCandidates(scratch, { ...search, keep }, (found) => {
+  productCandidates(scratch, { ...search, keep, packed }, (found) => {
     failed.push(...certifyProducts(rows, search, found, keep));
   });
   return failed;
@@ -296,12 +320,13 @@ function directSearch(
 function fastSearch(
   scratch: Scratch,
   search: ProductSearch,
+  packed: PackedPoints | undefined,
   keys: Float32Array,
   indices: Int32Array,
 ): void {
   const { k } = search;
   const exact = new ExactRows(search, keys, indices);
-  productCandidates(scratch, { ...search, keep: k }, (found) => {
+  productCandidates(scratch, { ...search, keep: k, packed }, (found) => {
     const order: number[] = [];
     for (let i = 0; i < found.rows; i++) {
       order.length = 0;

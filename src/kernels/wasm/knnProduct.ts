@@ -1,44 +1,39 @@
-import type { ProductForm } from '../../specs/metricForm.js';
 import type { Masks } from '../shared/masks.js';
-import { powerOfTwoFor } from './distances.js';
+import { largestFinite, powerOfTwoFor } from './distances.js';
 import type { Scratch } from './module.js';
-import { float32Bits, runJob, threadInfo } from './threads.js';
+import { runProductJob } from './productJobs.js';
+import type { GivenArguments } from './productJobs.js';
+import { centreOf, joinSizes, panelRowsOf, PointPacker, slabBytes } from './productPoints.js';
+import type { PackedPoints, PackedSizes, PackedSlab, Placement, Points } from './productPoints.js';
+import { threadInfo } from './threads.js';
 
-/** Bytes of packed points that are searched at once. */
-const PANEL_BYTES = 32 * 2 ** 20;
-/** Bytes of point rows that are copied and packed at once. */
-const STAGE_BYTES = 4 * 2 ** 20;
 /** Bytes of queries and lists of one slab of queries. */
 const QUERY_SLAB_BYTES = 96 * 2 ** 20;
 const MAX_QUERY_BLOCK = 64;
 /** Multiplications from which the work is given to all threads: about 0.1 ms on one. */
 const PARALLEL_TERMS = 1e6;
-/** Rows from which the centre is estimated: any shift is valid, one near the mean is accurate. */
-const CENTRE_ROWS = 4096;
 /** TILE bytes and alignment of a thread's scratch; STRIP in assembly/knnProduct.ts. */
 const TILE_BYTES = 256;
 const STRIP = 64;
 
 /** One matrix of a batch: queries x [n, d] against points y [m, d]. */
-export interface ProductSearch {
-  readonly form: ProductForm;
+export interface ProductSearch extends Points {
   readonly x: Float32Array;
-  readonly y: Float32Array;
   readonly n: number;
-  readonly m: number;
-  readonly d: number;
   /** Length of the lists. */
   readonly keep: number;
   readonly masks: Masks;
   /** Number of the matrix in its batch, for the masks. */
   readonly batch: number;
+  /** The points as packed before, where they are kept. */
+  readonly packed: PackedPoints | undefined;
 }
 
 /**
  * Lists of the `keep` smallest values v of every query of a slab. squares: v + size of the query is the
  * squared distance, in units of scale^-2; similarities: v = -product (cosine: of unit rows).
  */
-export interface Candidates {
+export interface Candidates extends PackedSizes {
   readonly firstRow: number;
   readonly rows: number;
   /** Parts of the points, each with lists of its own: [segments, rows, keep]. */
@@ -48,24 +43,14 @@ export interface Candidates {
   readonly indices: Int32Array;
   /** Squared size of every query as searched (moved, scaled); Infinity when it is not finite. */
   readonly querySizes: Float32Array;
-  /** Of all points: largest finite squared size, and whether some are not finite. */
-  readonly largestSize: number;
-  readonly hasNonFinite: boolean;
   readonly scale: number;
 }
-
-const FAMILY_CODE: Readonly<Record<ProductForm['family'], number>> = {
-  squares: 0,
-  cosine: 1,
-  innerProduct: 2,
-};
 
 interface Plan {
   readonly queryRows: number;
   readonly queryBlock: number;
   readonly segments: number;
   readonly panelRows: number;
-  readonly stageRows: number;
 }
 
 function planOf({ n, m, d, keep }: ProductSearch): Plan {
@@ -78,38 +63,16 @@ function planOf({ n, m, d, keep }: ProductSearch): Plan {
   const segments = blocks >= 2 * threads ? 1 : Math.min(wanted, Math.ceil(m / (16 * keep + 512)));
   const perQuery = 4 * d + 8 * keep * segments;
   const rows = Math.max(1, Math.floor(QUERY_SLAB_BYTES / perQuery / queryBlock)) * queryBlock;
-  const panelRows = Math.max(64, Math.floor(PANEL_BYTES / (4 * d + 1) / 64) * 64);
-  const stageRows = Math.max(64, Math.floor(STAGE_BYTES / (4 * d + 1) / 64) * 64);
   return {
     queryRows: Math.min(n, rows),
     queryBlock,
     segments,
-    panelRows: Math.min(panelRows, Math.ceil(m / 64) * 64),
-    stageRows: Math.min(panelRows, stageRows),
+    panelRows: panelRowsOf({ m, d }),
   };
 }
 
-/** Mean of up to CENTRE_ROWS evenly spaced rows, their finite values only; zero for similarities. */
-function centreOf({ form, y, m, d }: ProductSearch, scale: number): Float32Array {
-  const sums = new Float64Array(d);
-  if (form.family !== 'squares') return new Float32Array(d);
-  const step = Math.max(1, Math.floor(m / CENTRE_ROWS));
-  let count = 0;
-  for (let row = 0; row < m; row += step, count++) {
-    for (let f = 0; f < d; f++) {
-      const value = y[row * d + f];
-      if (value - value === 0) sums[f] += value;
-    }
-  }
-  return Float32Array.from(sums, (sum) => (sum * scale) / Math.max(1, count));
-}
-
-/** Everything that the jobs of one search share. */
+/** Everything that the jobs of one search share, as addresses. */
 interface Room {
-  readonly panels: number;
-  readonly norms: number;
-  readonly sizes: number;
-  readonly stage: number;
   readonly queries: number;
   readonly querySizes: number;
   readonly values: number;
@@ -129,10 +92,6 @@ function reserve(scratch: Scratch, search: ProductSearch, plan: Plan): Room {
   const threadStride = Math.ceil((TILE_BYTES + block * (4 * d + 4 * STRIP) + 256) / 64) * 64;
   const maskRows = masks.allowedQueries === 1 ? 1 : plan.queryRows;
   return {
-    panels: scratch.allocate(plan.panelRows * d * 4),
-    norms: scratch.allocate(plan.panelRows * 4),
-    sizes: scratch.allocate(plan.panelRows * 4),
-    stage: scratch.allocate(plan.stageRows * d * 4),
     queries: scratch.allocate(plan.queryRows * d * 4),
     querySizes: scratch.allocate(plan.queryRows * 4),
     values: scratch.allocate(lists),
@@ -146,55 +105,56 @@ function reserve(scratch: Scratch, search: ProductSearch, plan: Plan): Room {
   };
 }
 
-/** Words that change from job to job. */
-interface JobState {
-  readonly stagedCount: number;
-  readonly firstPanel: number;
-  readonly queryCount: number;
-  readonly firstPoint: number;
-  readonly pointCount: number;
-  readonly firstSelf: number;
+function placementOf(search: ProductSearch): Placement {
+  const { form, x, y } = search;
+  if (form.family !== 'squares') return { scale: 1, centre: centreOf(search, 1) };
+  const scale = powerOfTwoFor(Math.max(largestFinite(x), largestFinite(y)));
+  return { scale, centre: centreOf(search, scale) };
 }
 
-function jobArguments(
-  search: ProductSearch,
-  plan: Plan,
-  room: Room,
-  scale: number,
-  state: JobState,
-): number[] {
-  const { masks } = search;
-  return [
-    search.d,
-    room.stage,
-    state.stagedCount,
-    state.firstPanel,
-    room.panels,
-    Math.ceil(state.pointCount / 8),
-    room.norms,
-    room.queries,
-    state.queryCount,
-    plan.queryBlock,
-    room.threadScratch,
-    room.threadStride,
-    room.values,
-    room.indices,
-    search.keep,
-    state.firstPoint,
-    state.pointCount,
-    plan.segments,
-    state.firstSelf,
-    room.allowed,
-    masks.allowedQueries === 1 ? 0 : masks.words * 4,
-    room.queryGroups,
-    room.pointGroups,
-    FAMILY_CODE[search.form.family],
-    float32Bits(scale),
-    room.centre,
-    room.sizes,
-    room.querySizes,
-  ];
+/** The points as kept, unless the queries are so large that another scale is needed. */
+function usablePacked({ form, x, packed }: ProductSearch): PackedPoints | undefined {
+  if (packed === undefined || form.family !== 'squares') return packed;
+  const scale = powerOfTwoFor(Math.max(largestFinite(x), packed.largest));
+  return scale === packed.scale ? packed : undefined;
 }
+
+/** The slabs of points, one after the other: kept ones, or packed when they are asked for. */
+class PointSlabs {
+  readonly rows: number;
+  private readonly packer: PointPacker | undefined;
+  private readonly shared: PackedSlab;
+
+  constructor(
+    scratch: Scratch,
+    search: ProductSearch,
+    private readonly packed: PackedPoints | undefined,
+    scale: number,
+    centre: number,
+  ) {
+    this.rows = panelRowsOf(search);
+    if (packed !== undefined) {
+      this.shared = { panels: 0, norms: 0 };
+      return;
+    }
+    const [panels, norms] = slabBytes(this.rows, search.d);
+    this.shared = { panels: scratch.allocate(panels), norms: scratch.allocate(norms) };
+    this.packer = new PointPacker(scratch, search, scale, centre);
+  }
+
+  /** The slab from `first` on, and the sizes of its points. */
+  at(first: number, count: number): PackedSlab & PackedSizes {
+    if (this.packer !== undefined) {
+      return { ...this.shared, ...this.packer.pack(first, count, this.shared) };
+    }
+    const { packed, rows, shared } = this;
+    const slab = packed?.slabs[first / rows] ?? shared;
+    const { largestSize, hasNonFinite } = packed ?? NO_SIZES;
+    return { ...slab, largestSize, hasNonFinite };
+  }
+}
+
+const NO_SIZES: PackedSizes = { largestSize: 0, hasNonFinite: false };
 
 /**
  * Find candidates for all queries, slab by slab.
@@ -205,61 +165,56 @@ export function productCandidates(
   search: ProductSearch,
   consume: (candidates: Candidates) => void,
 ): void {
-  const { form, x, y, n, m, d } = search;
-  const scale = form.family === 'squares' ? powerOfTwoFor(x, y) : 1;
-  const plan = planOf(search);
+  const { form, n, m, d, keep, masks } = search;
   const mark = scratch.mark();
+  const packed = usablePacked(search);
+  const { scale, centre } = packed ?? placementOf(search);
+  const plan = planOf(search);
   const room = reserve(scratch, search, plan);
-  scratch.float32(room.centre, d).set(centreOf(search, scale));
+  const points = new PointSlabs(scratch, search, packed, scale, room.centre);
+  scratch.float32(room.centre, d).set(centre);
   const parallel = n * m * Math.max(1, d) >= PARALLEL_TERMS;
   for (let row = 0; row < n; row += plan.queryRows) {
     const rows = Math.min(plan.queryRows, n - row);
     stageQueries(scratch, search, room, row, rows);
-    const selfOffset = search.masks.selfOffset;
-    const state = {
-      stagedCount: 0,
-      firstPanel: 0,
+    const { selfOffset } = masks;
+    const { queryBlock, segments } = plan;
+    const args: GivenArguments = {
+      ...room,
+      d,
+      family: form.family,
+      scale,
+      keep,
       queryCount: rows,
-      firstPoint: 0,
-      pointCount: 0,
+      queryBlock,
+      segments,
       // No index is reached from there: the module adds at most the rows of a slab.
       firstSelf: selfOffset === undefined ? -rows - 1 : row + selfOffset,
+      allowedStride: masks.allowedQueries === 1 ? 0 : masks.words * 4,
     };
-    const job = (change: Partial<JobState>): number[] =>
-      jobArguments(search, plan, room, scale, { ...state, ...change });
-    const lists = rows * search.keep * plan.segments;
+    const lists = rows * keep * segments;
     scratch.float32(room.values, lists).fill(Infinity);
     scratch.int32(room.indices, lists).fill(-1);
-    runJob('productQueries', job({}), Math.ceil(rows / 64), parallel);
-    let largestSize = 0;
-    let hasNonFinite = false;
-    for (let point = 0; point < m; point += plan.panelRows) {
-      const points = Math.min(plan.panelRows, m - point);
-      const slab = { firstPoint: point, pointCount: points };
-      scratch.float32(room.norms, Math.ceil(points / 8) * 8).fill(Infinity);
-      for (let staged = 0; staged < points; staged += plan.stageRows) {
-        const count = Math.min(plan.stageRows, points - staged);
-        const from = (point + staged) * d;
-        scratch.float32(room.stage, count * d).set(y.subarray(from, from + count * d));
-        const pack = { ...slab, stagedCount: count, firstPanel: staged / 8 };
-        runJob('productPack', job(pack), Math.ceil(count / 64), parallel);
-      }
-      for (const size of scratch.float32(room.sizes, points)) {
-        if (size === Infinity) hasNonFinite = true;
-        else if (size > largestSize) largestSize = size;
-      }
-      const chunks = Math.ceil(rows / plan.queryBlock) * plan.segments;
-      runJob('productBlock', job(slab), chunks, parallel);
+    runProductJob('productQueries', args, Math.ceil(rows / 64), parallel);
+    let sizes = NO_SIZES;
+    for (let point = 0; point < m; point += points.rows) {
+      const count = Math.min(points.rows, m - point);
+      const slab = points.at(point, count);
+      sizes = joinSizes(sizes, slab);
+      const { panels, norms } = slab;
+      const place = { panels, norms, panelCount: Math.ceil(count / 8) };
+      const range = { firstPoint: point, pointCount: count };
+      const chunks = Math.ceil(rows / queryBlock) * segments;
+      runProductJob('productBlock', { ...args, ...place, ...range }, chunks, parallel);
     }
     consume({
       firstRow: row,
       rows,
-      segments: plan.segments,
+      segments,
       values: scratch.float32(room.values, lists),
       indices: scratch.int32(room.indices, lists),
       querySizes: scratch.float32(room.querySizes, rows),
-      largestSize,
-      hasNonFinite,
+      ...sizes,
       scale,
     });
   }

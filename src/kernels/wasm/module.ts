@@ -1,4 +1,6 @@
 import { UnsupportedError } from '../../errors.js';
+import { Blocks } from './blocks.js';
+import type { Block } from './blocks.js';
 import { PLAIN_MODULE, RELAXED_MODULE, SHARED_MODULE } from './latentModule.generated.js';
 import { TABLE_SIZE } from './worker.js';
 
@@ -22,8 +24,8 @@ export type LatentExports = Readonly<Record<ChunkFunctionName, ChunkFunction>>;
 export const CONTROL_ADDRESS = 1024;
 /** Arguments of the running job, byte address. */
 export const ARGS_ADDRESS = 2048;
-/** Everything from here on is scratch of the running kernel call. */
-const SCRATCH_ADDRESS = 65536;
+/** From here on stand blocks that outlive a call, and above them the scratch of the running call. */
+const FREE_ADDRESS = 65536;
 
 const PAGE = 65536;
 /** 4 GiB minus a page, so that the end of the memory is still a 32-bit address. */
@@ -41,6 +43,8 @@ export interface LatentModule {
   readonly shared: boolean;
   /** Whether products of a neighbour search are fused multiplications and additions. */
   readonly relaxed: boolean;
+  /** Memory that outlives kernel calls; it is gone with the instance. */
+  readonly blocks: Blocks;
 }
 
 /** (func (result v128) zeros zeros zeros f32x4.relaxed_madd): valid where the engine has relaxed SIMD. */
@@ -71,7 +75,15 @@ export function instantiate(shared: boolean, relaxed = shared && hasRelaxedSimd(
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory, table } });
   // The build script compiles exactly these functions.
-  return { compiled, exports: exports as unknown as LatentExports, memory, table, shared, relaxed };
+  return {
+    compiled,
+    exports: exports as unknown as LatentExports,
+    memory,
+    table,
+    shared,
+    relaxed,
+    blocks: new Blocks(FREE_ADDRESS),
+  };
 }
 
 let current: LatentModule | undefined;
@@ -94,18 +106,44 @@ export function abandonModule(): void {
   current = undefined;
 }
 
+/** Make the memory at least `end` bytes long. Throws what the engine throws when it cannot be. */
+function growTo(memory: WebAssembly.Memory, end: number): void {
+  const missing = Math.ceil(end / PAGE) - memory.buffer.byteLength / PAGE;
+  if (missing <= 0) return;
+  const room = MAXIMUM_PAGES - memory.buffer.byteLength / PAGE;
+  memory.grow(Math.min(Math.max(missing, GROWTH_PAGES), Math.max(room, missing)));
+}
+
 /**
- * Bump allocator over the module's memory. It is reset at the start of every kernel call: nothing
- * in it outlives a call, so nothing can leak. The memory itself keeps its largest size, as
+ * Reserve memory that outlives the call, between calls: a scratch that exists already would overlap.
+ * Undefined when the memory cannot hold it.
+ */
+export function reserveBlock({ blocks, memory }: LatentModule, bytes: number): Block | undefined {
+  const block = blocks.reserve(bytes);
+  try {
+    growTo(memory, block.address + bytes);
+    return block;
+  } catch {
+    // The caller does without; what has to fit is allocated in a scratch, which says so.
+    blocks.free(block);
+    return undefined;
+  }
+}
+
+/**
+ * Bump allocator over the module's memory above all blocks. It is reset at the start of every kernel
+ * call: nothing in it outlives a call, so nothing can leak. The memory itself keeps its largest size, as
  * WebAssembly memories can't shrink.
  */
 export class Scratch {
-  private top = SCRATCH_ADDRESS;
+  private top: number;
 
   constructor(
     private readonly op: string,
     private readonly memory: WebAssembly.Memory,
-  ) {}
+  ) {
+    this.top = latentModule().blocks.end;
+  }
 
   /**
    * Address of `bytes` fresh bytes, aligned to a cache line; their content is arbitrary. Views made
@@ -121,12 +159,8 @@ export class Scratch {
   }
 
   private ensure(end: number, bytes: number): void {
-    const missing = Math.ceil(end / PAGE) - this.memory.buffer.byteLength / PAGE;
-    if (missing <= 0) return;
-    const room = MAXIMUM_PAGES - this.memory.buffer.byteLength / PAGE;
-    const pages = Math.min(Math.max(missing, GROWTH_PAGES), Math.max(room, missing));
     try {
-      this.memory.grow(pages);
+      growTo(this.memory, end);
     } catch (error) {
       throw new UnsupportedError(
         {

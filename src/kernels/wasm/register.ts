@@ -1,11 +1,13 @@
 // First: tfjs registers its own kernels when it is imported, and ours go over them.
 import '@tensorflow/tfjs-backend-wasm';
 import type { KernelConfig } from '@tensorflow/tfjs';
+import { residency } from '../../specs/residency.js';
 import { registerOnce } from '../../specs/spec.js';
 import { addConv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { knnWasm } from './knn.js';
 import { overrideMatMul } from './matMul.js';
 import { pairwiseDistanceWasm } from './pairwiseDistance.js';
+import { releasePoints } from './residentPoints.js';
 import { rowDistanceWasm } from './rowDistance.js';
 
 export { setThreads, threadInfo } from './threads.js';
@@ -15,5 +17,6 @@ export type { ThreadInfo } from './threads.js';
 export const kernels: readonly KernelConfig[] = [knnWasm, pairwiseDistanceWasm, rowDistanceWasm];
 
 registerOnce(kernels);
+residency.onRelease(releasePoints);
 overrideMatMul();
 addConv2dBackpropFilter();
