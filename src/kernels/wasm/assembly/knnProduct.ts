@@ -50,6 +50,30 @@ function align(bytes: usize): usize {
   return (bytes + 63) & ~63;
 }
 
+/** Scale and move a row in place; returns its squared size. */
+function prepareRow(at: usize, bytes: usize, scale: f32, centre: usize): f64 {
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  const scales = f32x4.splat(scale);
+  let f: usize = 0;
+  for (; f + 16 <= bytes; f += 16) {
+    const value = f32x4.sub(f32x4.mul(v128.load(at + f), scales), v128.load(centre + f));
+    v128.store(at + f, value);
+    const first = f64x2.promote_low_f32x4(value);
+    const second = f64x2.promote_low_f32x4(v128.shuffle<u32>(value, value, 2, 3, 2, 3));
+    low = f64x2.add(low, f64x2.mul(first, first));
+    high = f64x2.add(high, f64x2.mul(second, second));
+  }
+  const sums = f64x2.add(low, high);
+  let size = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1);
+  for (; f < bytes; f += 4) {
+    const value = load<f32>(at + f) * scale - load<f32>(centre + f);
+    store<f32>(at + f, value);
+    size += <f64>value * <f64>value;
+  }
+  return size;
+}
+
 /**
  * Prepare rows in place and store their squared sizes: squares are scaled and moved by `centre`, cosine
  * rows are divided by their length. A row that is not finite becomes zero and its size Infinity.
@@ -62,15 +86,7 @@ function prepareRows(args: usize, rows: usize, count: u32, sizes: usize, factor:
   const bytes = (<usize>d) << 2;
   for (let row: u32 = 0; row < count; row++) {
     const at = rows + <usize>row * bytes;
-    let size: f64 = 0;
-    for (let f: usize = 0; f < bytes; f += 4) {
-      let value = load<f32>(at + f);
-      if (family == SQUARES) {
-        value = value * scale - load<f32>(centre + f);
-        store<f32>(at + f, value);
-      }
-      size += <f64>value * <f64>value;
-    }
+    let size = prepareRow(at, bytes, family == SQUARES ? scale : 1, centre);
     if (!(size < Infinity)) {
       memory.fill(at, 0, bytes);
       store<f32>(sizes + ((<usize>row) << 2), Infinity);
