@@ -1,4 +1,4 @@
-import { BACKENDS, CAPABILITIES, SPECS } from '../../src/specs/capabilities.js';
+import { BACKENDS, CAPABILITIES, DERIVED, SPECS } from '../../src/specs/capabilities.js';
 
 /** The text of FEATURES.md: one row per op, one column per backend, reasons below. */
 export function renderFeatures(): string {
@@ -25,9 +25,14 @@ export function renderFeatures(): string {
     `|---|${BACKENDS.map(() => '---').join('|')}|`,
     ...rows,
     '',
-    '## Why an op is not a kernel',
+    ...(reasons.length === 0 ? [] : ['## Why an op is not a kernel', '', ...reasons, '']),
+    '## On top of these ops',
     '',
-    ...reasons,
+    'These have no kernels of their own and run on every backend.',
+    '',
+    '| name | runs on | how |',
+    '|---|---|---|',
+    ...DERIVED.map(({ name, uses, how }) => `| ${name} | ${uses.join(', ')} | ${how} |`),
     '',
   ].join('\n');
 }

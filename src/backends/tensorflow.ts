@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { activeBackend, instanceOf } from './registry.js';
+import { activeBackend, factoryOf, instanceOf } from './registry.js';
 import { firstLine, nodeProcess } from './runtime.js';
+import { BINDING_PATTERN, PACKAGES, restoreUtil } from './tensorflowPackage.js';
 import type { AbsentBackend, Probe } from './types.js';
 
 /** What detection needs of the machine; tests put their own in its place. */
@@ -15,12 +16,12 @@ export interface PackageHost {
 /** tfjs-node's backend, as far as detection reads it. */
 interface NativeBackend extends tf.KernelBackend {
   readonly isUsingGpuDevice?: boolean;
+  readonly binding?: { readonly TF_Version?: string };
 }
 
-const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
-
 const INSTALL_FIX =
-  'Run: npm install @tensorflow/tfjs-node (CPU) or npm install @tensorflow/tfjs-node-gpu (Linux, NVIDIA, CUDA 11.2).';
+  'Run: npm install --ignore-scripts @tensorflow/tfjs-node, then: tfjs-latent setup tensorflow.';
+const SETUP_FIX = 'Run: tfjs-latent setup tensorflow.';
 
 async function nodeHost(): Promise<PackageHost> {
   const [{ createRequire }, { existsSync, readdirSync }, path] = await Promise.all([
@@ -40,14 +41,19 @@ async function nodeHost(): Promise<PackageHost> {
     hasFile: (folder, name) =>
       existsSync(folder) &&
       readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((file) => name.test(file)),
-    // Through a variable, so that no bundler tries to follow an optional package.
-    load: (name) => import(name) as Promise<unknown>,
+    load: (name) => {
+      restoreUtil(here('node:util') as Record<string, unknown>);
+      // TensorFlow logs what it is and could be on every start; errors are still shown.
+      process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+      // Through a variable, so that no bundler tries to follow an optional package.
+      return import(name) as Promise<unknown>;
+    },
   };
 }
 
 /**
- * Look for the tensorflow backend: tfjs-node-gpu first, then tfjs-node. Loading one makes it tfjs's
- * active backend as a side effect, so the one that was active before is made active again.
+ * Look for the tensorflow backend: tfjs-node-gpu first, then tfjs-node. Which backend is active, and which
+ * are registered, stays as it was.
  * @param host Where packages are looked for; for tests.
  */
 export async function probeTensorflow(host?: PackageHost): Promise<Probe> {
@@ -74,32 +80,52 @@ export async function probeTensorflow(host?: PackageHost): Promise<Probe> {
   return absent(failures.map(({ why }) => why).join('; '), failures[0].fix);
 }
 
+const PROVENANCE_PATTERN = /tfjs-latent\.json$/;
+
 async function probePackage(packages: PackageHost, name: string, folder: string): Promise<Probe> {
+  const isOurs = packages.hasFile(`${folder}/lib`, PROVENANCE_PATTERN);
   const missing = [
-    packages.hasFile(`${folder}/lib`, /tfjs_binding\.node$/) ? '' : 'its native binding',
-    packages.hasFile(`${folder}/deps`, /(lib)?tensorflow[^/\\]*\.(so|dylib|dll)/)
+    packages.hasFile(`${folder}/lib`, BINDING_PATTERN) ? '' : 'its native binding',
+    // A binding that setup built is linked to a library elsewhere.
+    isOurs || packages.hasFile(`${folder}/deps`, /(lib)?tensorflow[^/\\]*\.(so|dylib|dll)/)
       ? ''
       : 'libtensorflow',
   ].filter((part) => part !== '');
   if (missing.length > 0) {
     return absent(
       `${name} is installed without ${missing.join(' and ')}: its install script did not run or could not download`,
-      `Run: npm rebuild ${name} (needs network; npm must allow its install script).`,
+      SETUP_FIX,
     );
   }
   const before = activeBackend();
+  const wasRegistered = factoryOf('tensorflow') !== undefined;
   try {
-    await packages.load(name);
-    return present(name);
+    const loaded = await packages.load(name);
+    return present(name, backendOf(loaded));
   } catch (error) {
-    return absent(`${name} fails to load: ${firstLine(error)}`, loadFix(error, name));
+    return absent(`${name} fails to load: ${firstLine(error)}`, loadFix(error));
   } finally {
+    // Loading makes it the active backend and tfjs's first choice. Looking must not change that.
+    if (!wasRegistered && factoryOf('tensorflow') !== undefined) tf.removeBackend('tensorflow');
     if (before !== undefined && before !== activeBackend()) await tf.setBackend(before);
   }
 }
 
-function present(name: string): Probe {
-  const backend: NativeBackend | undefined = instanceOf('tensorflow');
+/** Priority that tfjs-node gives its backend. */
+const PRIORITY = 3;
+
+/** Backends by the package's module, which registers its own only once, when it is first loaded. */
+const backends = new WeakMap<object, NativeBackend>();
+
+function backendOf(loaded: unknown): NativeBackend | undefined {
+  const key = typeof loaded === 'object' && loaded !== null ? loaded : undefined;
+  const known = key && backends.get(key);
+  const backend: NativeBackend | undefined = instanceOf('tensorflow') ?? known;
+  if (key !== undefined && backend !== undefined) backends.set(key, backend);
+  return backend;
+}
+
+function present(name: string, backend: NativeBackend | undefined): Probe {
   if (backend === undefined) {
     return absent(
       `${name} has registered itself with another copy of tfjs`,
@@ -107,6 +133,8 @@ function present(name: string): Probe {
     );
   }
   const cuda = backend.isUsingGpuDevice === true;
+  const number = backend.binding?.TF_Version;
+  const version = number === undefined ? '' : `, TensorFlow ${number}`;
   const cpuOnly = name.endsWith('-gpu')
     ? `${name}, which sees no CUDA device`
     : `${name} on the CPU`;
@@ -115,24 +143,30 @@ function present(name: string): Probe {
     available: true,
     device: cuda ? 'gpu' : 'cpu',
     software: false,
-    adapter: cuda ? `CUDA (${name})` : `native CPU (${name})`,
+    adapter: `${cuda ? 'CUDA' : 'native CPU'} (${name}${version})`,
     features: cuda ? ['cuda'] : [],
     why: cuda ? `${name} with a CUDA device` : cpuOnly,
     register: async () => {
+      if (factoryOf('tensorflow') === undefined) {
+        tf.registerBackend('tensorflow', () => backend, PRIORITY);
+      }
       await import('../kernels/tensorflow/register.js');
     },
   };
 }
 
-function loadFix(error: unknown, name: string): string {
+function loadFix(error: unknown): string {
   const text = String(error);
-  if (/isNullOrUndefined|\bisArray\b/.test(text)) {
-    return 'tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed: use Node 20 or 22.';
-  }
   if (/lib(cuda|cudnn|cublas|cufft|curand|cusolver|cusparse)/.test(text)) {
-    return 'Install CUDA 11.2 and cuDNN 8.1 and put them on the loader path (LD_LIBRARY_PATH).';
+    return (
+      'The published binding needs CUDA 11.2 and cuDNN 8.1 on the loader path (LD_LIBRARY_PATH); for ' +
+      'newer drivers run: tfjs-latent setup tensorflow --force --python <Python with "tensorflow[and-cuda]">.'
+    );
   }
-  return `Run: npm rebuild ${name} --build-addon-from-source (needs a C++ compiler).`;
+  if (text.includes('cannot open shared object file')) {
+    return 'The library that the binding was built against is gone. Run: tfjs-latent setup tensorflow --force.';
+  }
+  return 'Run: tfjs-latent setup tensorflow --force.';
 }
 
 function absent(why: string, fix: string): AbsentBackend {

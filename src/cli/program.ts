@@ -58,6 +58,7 @@ export function buildProgram(streams: Streams): Command {
   addScore(program, streams);
   addKnn(program, streams);
   addDoctor(program, streams);
+  addSetup(program, streams);
   addVerify(program, streams);
   return program;
 }
@@ -150,6 +151,34 @@ ${SPECS_HELP}`,
       action(streams, async ([run], options, context) => {
         const { score } = await import('./score.js');
         await score(run, options as ScoreOptions, context);
+      }),
+    );
+}
+
+function addSetup(program: Command, streams: Streams): void {
+  add(program, streams, 'setup', 'make a backend work that its package alone does not')
+    .argument('<backend>', 'tensorflow')
+    .option('--python <exe>', 'a Python with the package tensorflow, whose library is used')
+    .option('--lib <dir>', 'a folder with libtensorflow and its headers')
+    .option('--force', 'build the binding although there is one that works')
+    .addHelpText(
+      'after',
+      `
+Builds the binding of @tensorflow/tfjs-node(-gpu) from the sources in the npm package, against the
+libtensorflow inside a Python wheel, and tests it. Needs Linux and a C++ compiler. A binding that works
+already is left as it is.
+
+Examples:
+  npm install --ignore-scripts @tensorflow/tfjs-node
+  python3 -m venv .venv && .venv/bin/pip install tensorflow-cpu      CPU
+  .venv/bin/pip install "tensorflow[and-cuda]"                       CUDA, Linux with a current driver
+  tfjs-latent setup tensorflow --python .venv/bin/python
+`,
+    )
+    .action(
+      action(streams, async ([backend], options, context) => {
+        const { setup } = await import('./setup.js');
+        await setup(backend, options, context);
       }),
     );
 }

@@ -5,7 +5,7 @@ import { DomainError } from '../errors.js';
 import { CAPABILITIES } from '../specs/capabilities.js';
 import { VERIFIED_OPS, verifyCases } from '../verify/cases.js';
 import type { VerifyCase } from '../verify/cases.js';
-import { PreparedCase } from '../verify/run.js';
+import { flushesSubnormals, PreparedCase } from '../verify/run.js';
 import type { VerifyOps, VerifyRow } from '../verify/run.js';
 import type { CommandContext } from './context.js';
 import { CheckFailed } from './exit.js';
@@ -72,11 +72,14 @@ export async function verify(
   const rows: VerifyRow[] = [];
   for (const backend of names) {
     await machine.start(backend);
-    if (!terminal.quiet) print(`${backend}\n${HEAD}`);
+    const flushes = await flushesSubnormals();
+    if (!terminal.quiet) {
+      print(`${backend}${flushes ? ' (takes subnormal numbers for 0)' : ''}\n${HEAD}`);
+    }
     for (const prepared of cases) {
       for (const form of formsOf(prepared.verifyCase.op, backend)) {
         signal.throwIfAborted();
-        const row = await prepared.run(form, machine.ops);
+        const row = await prepared.run(form, machine.ops, flushes);
         rows.push(row);
         if (!terminal.quiet || !row.pass) print(lineOf(row));
       }

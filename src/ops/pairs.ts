@@ -147,8 +147,8 @@ function auxVariables(form: ExpressionForm, x: PairSide, y: PairSide): Variables
   const variables: Record<string, Tensor> = {};
   for (let i = 0; i < form.aux; i++) {
     if (x.aux === undefined || y.aux === undefined) throw new Error('scalars per row are missing');
-    variables[`a${i}`] = tf.gather(x.aux, i, -1);
-    variables[`b${i}`] = tf.gather(y.aux, i, -1);
+    variables[`a${i}`] = tf.gather(x.aux, i, x.aux.rank - 1);
+    variables[`b${i}`] = tf.gather(y.aux, i, y.aux.rank - 1);
   }
   return variables;
 }

@@ -25,28 +25,47 @@ export const CAPABILITIES: readonly Capability[] = [
   { op: 'knn', backend: 'cpu', state: 'kernel' },
   { op: 'knn', backend: 'wasm', state: 'kernel' },
   { op: 'knn', backend: 'webgpu', state: 'kernel' },
-  {
-    op: 'knn',
-    backend: 'tensorflow',
-    state: 'composed',
-    reason: 'the binding loads no custom ops; runs as slabs of TensorFlow ops',
-  },
+  { op: 'knn', backend: 'tensorflow', state: 'kernel' },
   { op: 'pairwiseDistance', backend: 'cpu', state: 'kernel' },
   { op: 'pairwiseDistance', backend: 'wasm', state: 'kernel' },
   { op: 'pairwiseDistance', backend: 'webgpu', state: 'kernel' },
-  {
-    op: 'pairwiseDistance',
-    backend: 'tensorflow',
-    state: 'composed',
-    reason: 'the binding loads no custom ops; runs as slabs of TensorFlow ops',
-  },
+  { op: 'pairwiseDistance', backend: 'tensorflow', state: 'kernel' },
   { op: 'rowDistance', backend: 'cpu', state: 'kernel' },
   { op: 'rowDistance', backend: 'wasm', state: 'kernel' },
   { op: 'rowDistance', backend: 'webgpu', state: 'kernel' },
+  { op: 'rowDistance', backend: 'tensorflow', state: 'kernel' },
+];
+
+/** A public function that has no kernels of its own: it runs on those of the ops named. */
+export interface DerivedFeature {
+  readonly name: string;
+  readonly uses: readonly (typeof SPECS)[number]['op'][];
+  readonly how: string;
+}
+
+/** Sorted by name; listed in FEATURES.md. */
+export const DERIVED: readonly DerivedFeature[] = [
   {
-    op: 'rowDistance',
-    backend: 'tensorflow',
-    state: 'composed',
-    reason: 'the binding loads no custom ops; runs as TensorFlow ops',
+    name: 'KnnIndex',
+    uses: ['knn'],
+    how: 'rows stay on the device with what kernels derive of them',
   },
+  {
+    name: 'gradients of knn',
+    uses: ['knn'],
+    how: 'derivatives of the pairs found, in slabs; sums over points by products with one-hot slabs',
+  },
+  {
+    name: 'gradients of pairwiseDistance and rowDistance',
+    uses: ['pairwiseDistance', 'rowDistance'],
+    how: 'symbolic derivatives of the metric, in slabs',
+  },
+  { name: 'knnGraph', uses: ['knn'], how: 'directed, mutual, symmetrised; CSR and edge list' },
+  { name: 'mergeNeighbors', uses: [], how: 'joins the lists of shards on the host' },
+  {
+    name: 'radiusNeighbors and radiusGraph',
+    uses: ['knn'],
+    how: 'searches with growing k until the radius is passed; CSR',
+  },
+  { name: 'searchBlocks', uses: ['knn'], how: 'references block by block, from disk' },
 ];

@@ -4,6 +4,7 @@ import { knn } from '../ops/knn.js';
 import type { KnnOptions } from '../ops/knn.js';
 import { pairwiseDistance } from '../ops/pairwiseDistance.js';
 import { rowDistance } from '../ops/rowDistance.js';
+import { FLOAT32_TINY } from '../numerics.js';
 import { SPECS } from '../specs/capabilities.js';
 import { boundOf, isDetermined } from './bounds.js';
 import type { VerifyForm } from './bounds.js';
@@ -69,12 +70,18 @@ export class PreparedCase {
   /**
    * Run the case on the active backend and hold the result against the oracle.
    * @param asked 'kernel': as a user's call runs; 'composed': the composed form, kernel or not.
+   * @param flushes Whether the backend takes subnormal numbers for 0, see {@link flushesSubnormals}: a
+   * case that has some then promises no bits.
    * @throws whatever the op throws.
    */
-  async run(asked: 'kernel' | 'composed', ops: VerifyOps = OPS): Promise<VerifyRow> {
+  async run(
+    asked: 'kernel' | 'composed',
+    ops: VerifyOps = OPS,
+    flushes = false,
+  ): Promise<VerifyRow> {
     const { op, name } = this.verifyCase;
     const { result, form, milliseconds } = await runCase(this.verifyCase, asked, ops);
-    const limits = this.limitsOf(form);
+    const limits = this.limitsOf(form, flushes && this.hasSubnormals());
     const tally = new Tally(limits);
     const mismatches =
       result.indices === undefined
@@ -100,14 +107,23 @@ export class PreparedCase {
     };
   }
 
-  private limitsOf(form: VerifyForm): Limits {
+  private hasSubnormals(): boolean {
+    const { op, x, y, masks, options } = this.verifyCase;
+    const isSubnormal = (value: number): boolean => value !== 0 && Math.abs(value) < FLOAT32_TINY;
+    if (x.data.some(isSubnormal) || y.data.some(isSubnormal)) return true;
+    if (op !== 'knn') return false;
+    const found = this.wanted(options.metric === 'innerProduct', existsUnder(masks));
+    return found.some(({ pairs }) => pairs.some(({ value }) => isSubnormal(value)));
+  }
+
+  private limitsOf(form: VerifyForm, losesBits: boolean): Limits {
     const { op, options, mode, x } = this.verifyCase;
     return {
       bound: boundOf(op, options.metric, mode, form),
       metric: options.metric,
       p: options.p,
       features: x.d,
-      isRounded: isDetermined(op, options.metric, mode, form),
+      isRounded: isDetermined(op, options.metric, mode, form) && !losesBits,
     };
   }
 
@@ -198,6 +214,14 @@ function existsUnder({ selfOffset, allowed, groups }: Masks): (i: number, j: num
     (selfOffset === undefined || j !== i + selfOffset) &&
     (allowed === undefined || allowed(i, j)) &&
     (groups === undefined || groups.queries[i] === groups.points[j]);
+}
+
+/** Whether the active backend takes subnormal numbers, those below 2^-126, for 0: GPUs and TensorFlow may. */
+export async function flushesSubnormals(): Promise<boolean> {
+  const values = tf.tidy(() => tf.mul(tf.fill([64], 2 ** -127), tf.fill([64], 0.5)));
+  const read = await values.data();
+  values.dispose();
+  return read.some((value) => value === 0);
 }
 
 const tensorOf = ({ data, rows, d }: Matrix): tf.Tensor2D => tf.tensor2d(data, [rows, d]);

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { probeTensorflow } from '../../src/backends/tensorflow.js';
 import type { PackageHost } from '../../src/backends/tensorflow.js';
+import { restoreUtil } from '../../src/backends/tensorflowPackage.js';
 
 const CPU_PACKAGE = '@tensorflow/tfjs-node';
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
@@ -43,7 +44,7 @@ describe('probeTensorflow', () => {
       name: 'tensorflow',
       available: false,
       why: `neither ${GPU_PACKAGE} nor ${CPU_PACKAGE} is installed`,
-      fix: `Run: npm install ${CPU_PACKAGE} (CPU) or npm install ${GPU_PACKAGE} (Linux, NVIDIA, CUDA 11.2).`,
+      fix: `Run: npm install --ignore-scripts ${CPU_PACKAGE}, then: tfjs-latent setup tensorflow.`,
     });
   });
 
@@ -56,14 +57,14 @@ describe('probeTensorflow', () => {
     expect(probe).toMatchObject({
       available: false,
       why: `${CPU_PACKAGE} is installed without ${part}: its install script did not run or could not download`,
-      fix: `Run: npm rebuild ${CPU_PACKAGE} (needs network; npm must allow its install script).`,
+      fix: 'Run: tfjs-latent setup tensorflow.',
     });
   });
 
   it.each([
-    ['libcudart.so.11.0: cannot open shared object file\n  at dlopen', 'Install CUDA 11.2'],
-    ['(0 , util_1.isNullOrUndefined) is not a function', 'use Node 20 or 22'],
-    ['invalid ELF header', `Run: npm rebuild ${CPU_PACKAGE} --build-addon-from-source`],
+    ['libcudart.so.11.0: cannot open shared object file\n  at dlopen', 'CUDA 11.2'],
+    ['libtensorflow_cc.so.2: cannot open shared object file', 'was built against is gone'],
+    ['invalid ELF header', 'Run: tfjs-latent setup tensorflow --force'],
   ])('reports a failing import: %j', async (message, fix) => {
     const probe = await probeTensorflow(host({ [CPU_PACKAGE]: COMPLETE }, failing(message)));
     expect(probe).toMatchObject({
@@ -71,6 +72,12 @@ describe('probeTensorflow', () => {
       why: `${CPU_PACKAGE} fails to load: ${message.split('\n')[0]}`,
     });
     expect(probe.available ? '' : probe.fix).toContain(fix);
+  });
+
+  it('needs no library in the package where setup linked another', async () => {
+    const files = ['lib/napi-v8/tfjs_binding.node', 'lib/tfjs-latent.json'];
+    const probe = await probeTensorflow(host({ [CPU_PACKAGE]: files }, failing('tried')));
+    expect(probe.why).toContain('fails to load: tried');
   });
 
   it('names a package that registers with another copy of tfjs', async () => {
@@ -88,7 +95,7 @@ describe('probeTensorflow', () => {
     const probe = await probeTensorflow(host({ [name]: COMPLETE }, loading(cuda)));
     expect(probe).toMatchObject({ available: true, device, adapter, software: false });
     expect(tf.getBackend()).toBe('cpu');
-    tf.removeBackend('tensorflow');
+    expect(Object.keys(tf.engine().registryFactory)).not.toContain('tensorflow');
   });
 
   it('takes tfjs-node when tfjs-node-gpu is broken', async () => {
@@ -96,6 +103,17 @@ describe('probeTensorflow', () => {
     const both = { [GPU_PACKAGE]: [], [CPU_PACKAGE]: COMPLETE };
     const probe = await probeTensorflow(host(both, loading(false)));
     expect(probe).toMatchObject({ available: true, adapter: `native CPU (${CPU_PACKAGE})` });
-    tf.removeBackend('tensorflow');
+    expect(Object.keys(tf.engine().registryFactory)).not.toContain('tensorflow');
+  });
+});
+
+describe('restoreUtil', () => {
+  it('adds what Node removed and keeps what is there', () => {
+    const isArray = (): boolean => true;
+    const util: Record<string, unknown> = { isArray };
+    restoreUtil(util);
+    expect(util.isArray).toBe(isArray);
+    const isNullOrUndefined = util.isNullOrUndefined as (value: unknown) => boolean;
+    expect([null, undefined, 0, ''].map(isNullOrUndefined)).toEqual([true, true, false, false]);
   });
 });

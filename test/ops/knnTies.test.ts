@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { normalRows } from '../support/arbitraries.js';
 import type { Matrix } from '../support/arbitraries.js';
 import { describeOp } from '../support/backends.js';
-import { METRIC_CASES, featuresOf, metricCase, optionsOf } from '../support/metricCases.js';
+import {
+  METRIC_CASES,
+  bitsDependOnPlace,
+  featuresOf,
+  metricCase,
+  optionsOf,
+} from '../support/metricCases.js';
 import { expectOracleNeighbours, findNeighbours } from '../support/neighbours.js';
 
 /** Points on a line, so that the distances from the origin are the values themselves. */
@@ -17,7 +23,9 @@ describeOp('knn', (context) => {
 
   describe('ties keep the lower index', () => {
     it('for every metric', async () => {
-      for (const entry of METRIC_CASES) {
+      // Equal points have equal distances only where bits do not depend on their place.
+      const cases = METRIC_CASES.filter((entry) => !bitsDependOnPlace(context, entry));
+      for (const entry of cases) {
         const d = featuresOf(entry, 3);
         const [point, query] = entry.rows(2, d, 7);
         const points = Array.from({ length: 50 }, () => point);

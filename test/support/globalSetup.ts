@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { inspectBackends } from '../../src/backends/doctor.js';
+import type { BackendReport } from '../../src/backends/doctor.js';
 import { BACKENDS } from '../../src/specs/capabilities.js';
 
 /** One backend as the tests see it. */
@@ -16,9 +18,16 @@ declare module 'vitest' {
   }
 }
 
+/** In a process of its own: the module loader of this file has another copy of tfjs than the packages. */
+function inspectInChild(): BackendReport[] {
+  const program = fileURLToPath(new URL('inspect.ts', import.meta.url));
+  const output = execFileSync(process.execPath, ['--import', 'tsx', program], { encoding: 'utf8' });
+  return JSON.parse(output.slice(output.lastIndexOf('\n') + 1)) as BackendReport[];
+}
+
 /** Find out once which backends this machine has, say so, and insist on those that are required. */
-export default async function setup(project: TestProject): Promise<void> {
-  const reports = await inspectBackends();
+export default function setup(project: TestProject): void {
+  const reports = inspectInChild();
   const backends = reports.map(({ name, available, adapter, device, why }) => ({
     name,
     available,

@@ -1,8 +1,17 @@
 import type { KernelConfig } from '@tensorflow/tfjs';
+import { registerOnce } from '../../specs/spec.js';
+import { knnTensorflow } from './knn.js';
+import { pairwiseDistanceTensorflow } from './pairwiseDistance.js';
+import { rowDistanceTensorflow } from './rowDistance.js';
 
 /**
- * Our kernels of the tensorflow backend: none yet. Its native binding loads no custom ops, so kernels
- * here are compositions of TensorFlow ops in slabs, written and measured together with the CUDA
- * build of the binding; until then every op runs in its composed form, as the capability table says.
+ * Our kernels of the tensorflow backend. Its native binding loads no custom ops, so they are compositions
+ * of TensorFlow ops in slabs, in float64.
  */
-export const kernels: readonly KernelConfig[] = [];
+export const kernels: readonly KernelConfig[] = [
+  knnTensorflow,
+  pairwiseDistanceTensorflow,
+  rowDistanceTensorflow,
+];
+
+registerOnce(kernels);
