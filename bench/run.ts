@@ -28,6 +28,7 @@ import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
 import { residentCases } from './resident.bench.js';
 import { measureCeilings } from './roofline.js';
 import { rowCases } from './rowDistance.bench.js';
+import { scoreCases, trainCases } from './sage.bench.js';
 
 const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   knn: knnCases,
@@ -37,6 +38,13 @@ const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   pairwiseDistance: pairwiseCases,
   rowDistance: rowCases,
   matMul: matMulCases,
+  train: trainCases,
+  score: scoreCases,
+};
+
+/** Names for several suites. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  distance: ['pairwiseDistance', 'rowDistance', 'metrics'],
 };
 
 /** Seconds that one run of a subject may take. */
@@ -74,12 +82,12 @@ function readArguments(): Wanted {
       python: { type: 'string' },
     },
   });
-  const unknown = positionals.filter((name) => !Object.hasOwn(SUITES, name));
+  const known = [...Object.keys(SUITES), ...Object.keys(GROUPS)];
+  const unknown = positionals.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new UsageError(
-      `no suite ${unknown.join(', ')}; there are ${Object.keys(SUITES).join(', ')}`,
-    );
+    throw new UsageError(`no suite ${unknown.join(', ')}; there are ${known.join(', ')}`);
   }
+  const suites = positionals.flatMap((name) => GROUPS[name] ?? [name]);
   const seconds = Number(values.budget ?? (values.full ? BUDGET.full : BUDGET.fast));
   const threads = values.threads === undefined ? undefined : Number(values.threads);
   if (!(seconds > 0)) throw new UsageError('--budget must be a number of seconds above 0');
@@ -87,7 +95,7 @@ function readArguments(): Wanted {
     throw new UsageError('--threads must be a whole number above 0');
   }
   return {
-    suites: positionals.length > 0 ? positionals : Object.keys(SUITES),
+    suites: suites.length > 0 ? suites : Object.keys(SUITES),
     backends: (values.backends ?? values.backend)?.split(','),
     threads,
     full: values.full,

@@ -10,7 +10,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -101,6 +101,19 @@ async function buildJavaScript() {
     logLevel: 'warning',
   });
   await chmod(join(ROOT, 'dist/cli/main.js'), 0o755);
+  // A program of its own, which the command line starts.
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['bench/run.ts'],
+    outfile: 'dist/bench/run.js',
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    target: 'node20',
+    logLevel: 'warning',
+  });
+  await copyFile(join(ROOT, 'bench/peers/peers.py'), join(ROOT, 'dist/bench/peers.py'));
 }
 
 async function buildTypes() {
@@ -113,7 +126,7 @@ async function buildTypes() {
 }
 
 const RECIPE = ['package.json', 'scripts/build.mjs'];
-const SOURCES = ['src', 'package-lock.json', ...RECIPE];
+const SOURCES = ['src', 'bench', 'package-lock.json', ...RECIPE];
 const STEPS = [
   {
     name: 'wasm module',

@@ -15,6 +15,8 @@ import { EXIT, endingOf } from './exit.js';
 import { addKnn } from './knnProgram.js';
 import type { ScoreOptions } from './score.js';
 import { collect, integerFrom } from './settings.js';
+import { withInterrupt } from './interrupt.js';
+import { Terminal } from './terminal.js';
 import type { Streams } from './terminal.js';
 import type { TrainOptions } from './train.js';
 import { packageVersion } from './version.js';
@@ -32,6 +34,11 @@ Exit codes: 0 ok, 1 a check failed, 2 wrong usage or bad input, 130 interrupted.
 export async function runCli(args: readonly string[], streams: Streams): Promise<number> {
   const program = buildProgram(streams);
   try {
+    // Its options are the benchmark program's own; some have names of ours.
+    if (args[0] === 'bench' && !args.includes('--help') && !args.includes('-h')) {
+      const { bench } = await import('./bench.js');
+      return await withInterrupt(new Terminal(streams), (signal) => bench(args.slice(1), signal));
+    }
     await program.parseAsync(args, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
@@ -60,6 +67,7 @@ export function buildProgram(streams: Streams): Command {
   addDoctor(program, streams);
   addSetup(program, streams);
   addVerify(program, streams);
+  addBench(program, streams);
   return program;
 }
 
@@ -152,6 +160,29 @@ ${SPECS_HELP}`,
         const { score } = await import('./score.js');
         await score(run, options as ScoreOptions, context);
       }),
+    );
+}
+
+function addBench(program: Command, streams: Streams): void {
+  add(program, streams, 'bench', 'speed of our ops against peers and the device, in one run')
+    .argument('[suites...]', 'knn, distance, train, score and others; default: all')
+    .addHelpText(
+      'after',
+      `
+  --full             the whole grid; default: a selection that takes a minute or two a backend
+  --backends <list>  default: all that run here
+  --threads <n>      of our wasm kernels and of peers on the CPU
+  --case <text>      only cases whose name contains it
+  --budget <s>       seconds that one run of a subject may take
+  --python <exe>     a Python with numpy, scikit-learn, faiss-cpu (and torch on CUDA): peers
+  --json <file>      keep all figures
+
+Results are checked against float64 before anything is timed.
+
+Examples:
+  tfjs-latent bench knn
+  tfjs-latent bench distance --backends webgpu --full --json gpu.json
+`,
     );
 }
 

@@ -209,6 +209,20 @@ export function withMatMulOf<T>(side: 'ours' | 'theirs', body: () => T): T {
   }
 }
 
+/** {@link withMatMulOf} for work that is awaited; nothing else may run meanwhile. */
+export async function withMatMulOfAsync<T>(
+  side: 'ours' | 'theirs',
+  body: () => Promise<T>,
+): Promise<T> {
+  const before = forced;
+  forced = side;
+  try {
+    return await body();
+  } finally {
+    forced = before;
+  }
+}
+
 function useOurs({ m, n, k, aOf }: Plan, transposed: boolean): boolean {
   if (forced !== undefined) return forced === 'ours';
   const multiplications = m * n * k * aOf.length;

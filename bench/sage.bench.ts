@@ -1,0 +1,129 @@
+import { withMatMulOfAsync } from '../src/kernels/wasm/matMul.js';
+import { Sage } from '../src/models/index.js';
+import type { Rows, Targets } from '../src/util/rows.js';
+import { assertClose } from './check.js';
+import { firstRows, uniformRows } from './data.js';
+import type { BenchCase, Place, PreparedCase, Subject } from './harness.js';
+
+const FEATURES = 784;
+const CLASSES = 10;
+const BATCH = 128;
+/** Widths of the default network, from the features to the latents. */
+const WIDTHS = [FEATURES, 384, 128, 32] as const;
+const OURS = 'tfjs-latent';
+
+/** Multiplications and additions of one row through encoder and decoder. */
+const FORWARD = 2 * WIDTHS.slice(1).reduce((sum, width, i) => sum + 2 * WIDTHS[i] * width, 0);
+/** A step computes the products forward, and for the gradients of inputs and of weights. */
+const TRAINING = 3 * FORWARD;
+
+function labelled(rows: number): { readonly x: Rows; readonly y: Targets } {
+  const { data } = uniformRows(rows, FEATURES, 1);
+  const values = Int32Array.from({ length: rows }, (_, i) => i % CLASSES);
+  // Classes that a network can tell apart: one block of features is brighter.
+  values.forEach((label, i) => {
+    for (let f = 0; f < 20; f++) data[i * FEATURES + label * 20 + f] += 1;
+  });
+  return {
+    x: { data, count: rows, rowShape: [FEATURES] },
+    y: { kind: 'class', values, classes: CLASSES },
+  };
+}
+
+function firstOf(all: ReturnType<typeof labelled>, rows: number): ReturnType<typeof labelled> {
+  const { data } = firstRows({ data: all.x.data, rows: all.x.count, d: FEATURES }, rows);
+  const values = all.y.values.slice(0, rows) as Int32Array;
+  return {
+    x: { data, count: rows, rowShape: [FEATURES] },
+    y: { kind: 'class', values, classes: CLASSES },
+  };
+}
+
+const settings = { epochs: 1, batchSize: BATCH, seed: 1, k: 10 } as const;
+
+/** On wasm our matrix product replaces tfjs's: both are timed. */
+function bothProducts(
+  { backend }: Place,
+  run: (items: number) => Promise<void>,
+  check: Subject['check'],
+): Subject[] {
+  const parts = { mayShorten: true, check };
+  const ours = { ...parts, name: OURS, isOurs: true, run };
+  if (backend !== 'wasm') return [ours];
+  const theirs = (items: number): Promise<void> => withMatMulOfAsync('theirs', () => run(items));
+  return [ours, { ...parts, name: "with tfjs's matrix products", isOurs: false, run: theirs }];
+}
+
+function prepareTraining(rows: number, place: Place): PreparedCase {
+  const all = labelled(rows);
+  const train = async (items: number): Promise<void> => {
+    const { x, y } = firstOf(all, items * BATCH);
+    (await new Sage(settings).fit(x, y)).dispose();
+  };
+  const check = async (): Promise<void> => {
+    const { x, y } = firstOf(all, 8 * BATCH);
+    const sage = await new Sage({ ...settings, epochs: 5 }).fit(x, y);
+    const predicted = await sage.predict(x);
+    sage.dispose();
+    const right = predicted.filter((label, i) => label === y.values[i]).length;
+    if (right < 0.9 * x.count) throw new Error(`${right} of ${x.count} training rows are right`);
+  };
+  return { subjects: bothProducts(place, train, check), dispose: () => undefined };
+}
+
+function prepareScoring(rows: number, bank: number, place: Place): PreparedCase {
+  const all = labelled(Math.max(rows, bank));
+  let fitted: Promise<Sage> | undefined;
+  const model = (): Promise<Sage> => {
+    const { x, y } = firstOf(all, bank);
+    fitted ??= new Sage(settings).fit(x, y);
+    return fitted;
+  };
+  const score = async (items: number): Promise<void> => {
+    await (await model()).score(firstOf(all, items).x);
+  };
+  const check = async (): Promise<void> => {
+    const sage = await model();
+    const { x } = firstOf(all, 64);
+    const together = await sage.score(x);
+    const alone = await sage.score(x, { batchRows: 7 });
+    // A score is a share of the calibration rows: rounding may move it past one of them.
+    assertClose(together.score, alone.score, 0.02, 1);
+  };
+  return {
+    subjects: bothProducts(place, score, check),
+    dispose: () => void fitted?.then((sage) => sage.dispose()),
+  };
+}
+
+/**
+ * One epoch of SAGE with the default network, with the bank and the calibration at its end. Items are
+ * batches, so queries/s reads as batches/s.
+ */
+export function trainCases(): BenchCase[] {
+  return [32, 156].map((batches, i) => ({
+    suite: 'train',
+    name: `SAGE, one epoch of ${batches} batches of ${BATCH}, d=${FEATURES}`,
+    items: batches,
+    flops: BATCH * TRAINING,
+    bytes: 4 * FEATURES * BATCH * batches,
+    fast: i === 0,
+    prepare: (place) => prepareTraining(batches * BATCH, place),
+  }));
+}
+
+/** Scores of rows against a bank of training rows. */
+export function scoreCases(): BenchCase[] {
+  return [
+    { rows: 2048, bank: 4096, fast: true },
+    { rows: 10_000, bank: 20_000, fast: false },
+  ].map(({ rows, bank, fast }) => ({
+    suite: 'score',
+    name: `SAGE, ${rows} rows against a bank of ${bank}`,
+    items: rows,
+    flops: FORWARD + 2 * bank * WIDTHS[WIDTHS.length - 1],
+    bytes: 4 * FEATURES * rows,
+    fast,
+    prepare: (place) => prepareScoring(rows, bank, place),
+  }));
+}
