@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import type { BenchCase, CaseResult, NotRun, Place } from './harness.js';
@@ -150,7 +150,10 @@ export function byBackend(report: BenchReport): BenchReport[] {
 
 const keyOf = ({ device, places: [{ backend }] }: BenchReport): string => `${device} ${backend}`;
 
-/** Store the report of one backend; returns the name of its file. */
+/**
+ * Store the report of one backend. Cases that it did not measure keep the figures that they had in the
+ * same file. Returns the name of the file.
+ */
 export function storeReport(report: BenchReport): string {
   mkdirSync(RESULTS, { recursive: true });
   const slug = keyOf(report)
@@ -158,12 +161,41 @@ export function storeReport(report: BenchReport): string {
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
   const name = `${slug}-${report.date}.json`;
+  const path = new URL(name, RESULTS);
+  const before = existsSync(path)
+    ? (JSON.parse(readFileSync(path, 'utf8')) as BenchReport)
+    : undefined;
+  writeReport(path, before === undefined ? report : mergeReports(before, report));
+  return name;
+}
+
+/** The newer report with what only the older one has measured: other cases, other numbers of threads. */
+export function mergeReports(older: BenchReport, newer: BenchReport): BenchReport {
+  type Measured = Pick<BenchRow, 'suite' | 'case' | 'backend' | 'threads'>;
+  const caseOf = (entry: Measured): string =>
+    [entry.suite, entry.case, entry.backend, entry.threads].join('\n');
+  const placeOf = ({ backend, threads }: PlaceReport): string => `${backend} ${threads}`;
+  const cases = new Set([...newer.rows, ...newer.notRun].map(caseOf));
+  const places = new Set(newer.places.map(placeOf));
+  const kept = <T extends Measured>(all: readonly T[]): T[] =>
+    all.filter((entry) => !cases.has(caseOf(entry)));
+  const commits = new Set([...older.commit.split(', '), newer.commit]);
+  return {
+    ...newer,
+    commit: [...commits].join(', '),
+    versions: { ...older.versions, ...newer.versions },
+    places: [...older.places.filter((place) => !places.has(placeOf(place))), ...newer.places],
+    notRun: [...kept(older.notRun), ...newer.notRun],
+    rows: [...kept(older.rows), ...newer.rows],
+  };
+}
+
+function writeReport(path: URL, report: BenchReport): void {
   const { rows, ...rest } = report;
   // One row a line: a change of one figure is a change of one line.
   const body = rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n');
   const head = JSON.stringify(rest, null, 1).replace(/\n\}$/, '');
-  writeFileSync(new URL(name, RESULTS), `${head},\n "rows": [\n${body}\n ]\n}\n`);
-  return name;
+  writeFileSync(path, `${head},\n "rows": [\n${body}\n ]\n}\n`);
 }
 
 /** The newest stored report of every backend of every device. */

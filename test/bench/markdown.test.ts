@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderReports, short } from '../../bench/markdown.js';
-import { gapsOf, rowsOf } from '../../bench/report.js';
+import { gapsOf, mergeReports, rowsOf } from '../../bench/report.js';
 import type { BenchReport } from '../../bench/report.js';
 
 const PLACE = { backend: 'wasm', device: 'cpu', threads: 2 } as const;
@@ -70,5 +70,29 @@ describe('BENCHMARKS.md', () => {
 
   it('writes three digits', () => {
     expect([0.1234, 12.34, 1234.5, NaN].map(short)).toEqual(['0.12', '12.3', '1235', '']);
+  });
+});
+
+describe('mergeReports', () => {
+  it('replaces the cases that were measured again and keeps the others', () => {
+    const again = { ...CASE, name: 'another' };
+    const other = { ...PLACE, threads: 1 };
+    const older = {
+      ...REPORT,
+      rows: [...REPORT.rows, ...rowsOf(again, PLACE, RESULT), ...rowsOf(CASE, other, RESULT)],
+      places: [...REPORT.places, { ...REPORT.places[0], threads: 1 }],
+    };
+    const faster = { timings: [{ ...RESULT.timings[0], median: 1 }], notRun: [] };
+    const newer = { ...REPORT, commit: 'def', rows: rowsOf(CASE, PLACE, faster), notRun: [] };
+    const merged = mergeReports(older, newer);
+    const times = merged.rows.filter(({ metric }) => metric === 'time');
+    const timesOf = (name: string, threads: number): number[] =>
+      times.filter((row) => row.case === name && row.threads === threads).map(({ value }) => value);
+    expect(timesOf(CASE.name, 2)).toEqual([1]);
+    expect(timesOf('another', 2)).toHaveLength(3);
+    expect(timesOf(CASE.name, 1)).toHaveLength(3);
+    expect(merged.notRun).toEqual([]);
+    expect(merged.commit).toBe('abc, def');
+    expect(merged.places.map(({ threads }) => threads).sort()).toEqual([1, 2]);
   });
 });
