@@ -79,7 +79,7 @@ function suiteTable(place: PlaceReport, suite: string, rows: readonly BenchRow[]
   return [
     `### ${suite} on ${placeName(place)}`,
     '',
-    `\`${place.command.replace('SUITE', suite)}\``,
+    `\`${place.command.replaceAll('SUITE', suite)}\``,
     '',
     ...table(
       ['case', 'subject', 'ms', 'GFLOP/s', 'queries/s', 'GB/s', 'of ceiling', 'ratio'],

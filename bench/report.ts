@@ -169,6 +169,9 @@ export function storeReport(report: BenchReport): string {
   return name;
 }
 
+/** Between the commands of a place whose cases were measured by several. */
+const AND = '` and `';
+
 /** The newer report with what only the older one has measured: other cases, other numbers of threads. */
 export function mergeReports(older: BenchReport, newer: BenchReport): BenchReport {
   type Measured = Pick<BenchRow, 'suite' | 'case' | 'backend' | 'threads'>;
@@ -180,11 +183,18 @@ export function mergeReports(older: BenchReport, newer: BenchReport): BenchRepor
   const kept = <T extends Measured>(all: readonly T[]): T[] =>
     all.filter((entry) => !cases.has(caseOf(entry)));
   const commits = new Set([...older.commit.split(', '), newer.commit]);
+  const measuredBy = (place: PlaceReport): string => {
+    const before = older.places.find((other) => placeOf(other) === placeOf(place));
+    return [...new Set([...(before?.command.split(AND) ?? []), place.command])].join(AND);
+  };
   return {
     ...newer,
     commit: [...commits].join(', '),
     versions: { ...older.versions, ...newer.versions },
-    places: [...older.places.filter((place) => !places.has(placeOf(place))), ...newer.places],
+    places: [
+      ...older.places.filter((place) => !places.has(placeOf(place))),
+      ...newer.places.map((place) => ({ ...place, command: measuredBy(place) })),
+    ],
     notRun: [...kept(older.notRun), ...newer.notRun],
     rows: [...kept(older.rows), ...newer.rows],
   };
