@@ -1,5 +1,4 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
-import { SLAB_ELEMENTS } from '../../numerics.js';
 import { knnSpec } from '../../specs/knn.js';
 import type { KnnAttrs } from '../../specs/knn.js';
 import { isSimilarity } from '../../specs/metricForm.js';
@@ -10,10 +9,17 @@ import { excludedPairs } from './masks.js';
 import type { Masks } from './masks.js';
 import { finishRanks, rankPairs } from './measure.js';
 import type { Side } from './measure.js';
-import { withOps } from './ops.js';
+import { DTYPE, withOps } from './ops.js';
 import type { Handle, Ops, TensorflowBackend } from './ops.js';
 import { pairRanks, rowsOf, withAxis } from './pairs.js';
-import { allFinite, centreOf, productRanks, productSide, rankErrors } from './products.js';
+import {
+  allFinite,
+  centreOf,
+  productSide,
+  rankErrors,
+  ranksOfProducts,
+  searchRows,
+} from './products.js';
 import type { ProductSide } from './products.js';
 import { matrixSides } from './sides.js';
 
@@ -48,7 +54,7 @@ function compute(call: Call): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const [batch, q] = inputs.queries.shape;
   const { k, form } = attrs;
-  return withOps(backend, (ops) => {
+  return withOps(knnSpec.op, backend, (ops) => {
     if (batch * q * k === 0) {
       return [
         ops.output(ops.floats(new Float32Array(0), [0]), outputs[0].shape),
@@ -103,7 +109,7 @@ function searchMatrix(ops: Ops, search: Search, mode: KnnAttrs['mode']): Found {
       allFinite(inner, queries.rows) &&
       allFinite(inner, points.rows);
     const prepared = byProducts ? prepare(inner, form, points.rows, mode === 'fast') : undefined;
-    const rows = Math.max(1, Math.min(q, Math.floor(SLAB_ELEMENTS / n)));
+    const rows = Math.max(1, Math.min(q, Math.floor(ops.slab / n)));
     const slabs: Found[] = [];
     for (let first = 0; first < q; first += rows) {
       const count = Math.min(rows, q - first);
@@ -134,7 +140,8 @@ function searchMatrix(ops: Ops, search: Search, mode: KnnAttrs['mode']): Found {
 interface Prepared {
   readonly form: ProductForm;
   readonly centre: Handle | undefined;
-  readonly points: ProductSide;
+  /** Points as their products are taken: float64, or float32 for mode 'fast'. */
+  readonly points: Handle;
   /** Largest squared length of the points. */
   readonly largest: Handle;
 }
@@ -143,10 +150,35 @@ function prepare(ops: Ops, form: ProductForm, points: Handle, isFast: boolean): 
   const centre = centreOf(ops, form, points);
   const side = productSide(ops, points, centre);
   const largest = ops.reduce('Max', ops.reshape(side.sizes, [-1]), 0);
-  if (!isFast) return { form, centre, points: side, largest };
-  // Moved in float64, multiplied in float32.
-  const rows = ops.cast(side.rows, 'float32');
-  return { form, centre, points: { rows, sizes: side.sizes }, largest };
+  const rows = searchRows(ops, form, side, 'point');
+  return { form, centre, points: ops.cast(rows, isFast ? 'float32' : 'float64'), largest };
+}
+
+/** The points with the largest products. */
+interface Candidates {
+  readonly side: ProductSide;
+  /** [rows, keep], largest first; -Infinity for pairs that do not exist. */
+  readonly products: Handle;
+  readonly positions: Handle;
+}
+
+function candidates(
+  ops: Ops,
+  queries: Handle,
+  { form, centre, points }: Prepared,
+  excluded: Handle | undefined,
+  keep: number,
+): Candidates {
+  const side = productSide(ops, queries, centre);
+  const rows = searchRows(ops, form, side, 'query');
+  const isFast = points.dtype === DTYPE.float32;
+  const all = ops.product(ops.cast(rows, isFast ? 'float32' : 'float64'), points);
+  const none = ops.floats(Float32Array.of(-Infinity), []);
+  const allowed = excluded
+    ? ops.select(excluded, ops.cast(none, isFast ? 'float32' : 'float64'), all)
+    : all;
+  const [products, positions] = ops.topK(allowed, keep);
+  return { side, products: ops.cast(products, 'float64'), positions };
 }
 
 /** The k nearest of all points by keys [rows, n] in float64. */
@@ -177,17 +209,22 @@ function directSlab(ops: Ops, search: Search, excluded: Handle | undefined): Fou
   return order(ops, keysOf(ops, form, pairRanks(ops, form, queries, points)), excluded, k);
 }
 
+/** The k largest products as they are. */
 function fastSlab(
   ops: Ops,
-  search: Search,
+  { queries, k }: Search,
   prepared: Prepared,
   excluded: Handle | undefined,
 ): Found {
   const { form } = prepared;
-  const { rows, sizes } = productSide(ops, search.queries.rows, prepared.centre);
-  const own = { rows: ops.cast(rows, 'float32'), sizes };
-  const ranks = productRanks(ops, form, own, prepared.points);
-  return order(ops, keysOf(ops, form, ranks), excluded, search.k);
+  const { side, products, positions } = candidates(ops, queries.rows, prepared, excluded, k);
+  const keys = keysOf(ops, form, ranksOfProducts(ops, form, products, side.sizes));
+  const isMissing = ops.binary('Equal', products, ops.scalar(-Infinity));
+  const minusOne = ops.integers(Int32Array.of(-1), []);
+  return [
+    ops.select(isMissing, ops.scalar(Infinity), keys),
+    ops.select(isMissing, minusOne, positions),
+  ];
 }
 
 /** Candidates beyond k: enough that ties and close calls rarely reach past the last. */
@@ -206,23 +243,17 @@ function exactSlab(
   const n = points.rows.shape[0];
   const keep = candidatesFor(k, n);
   if (keep === n) return directSlab(ops, search, excluded);
-  const side = productSide(ops, queries.rows, prepared.centre);
-  const computed = productRanks(ops, form, side, prepared.points);
-  const none = ops.scalar(Infinity);
-  const ranks = excluded ? ops.select(excluded, none, computed) : computed;
-  const [negated, positions] = ops.topK(ops.unary('Neg', ranks), keep);
-  const places = ascending(ops, positions);
-  const [keys, at] = measureAgain(ops, search, places, excluded);
+  const { side, products, positions } = candidates(ops, queries.rows, prepared, excluded, keep);
+  const [keys, at] = measureAgain(ops, search, ascending(ops, positions), excluded);
 
   // Points that are no candidates rank at or above the last candidate, less the error of both.
-  const last = ops.unary('Neg', ops.column(negated, keep - 1));
-  const error = rankErrors(ops, form, side, prepared.largest);
-  const lowest = ops.binary('Sub', last, error);
+  const worst = ops.column(products, keep - 1);
+  const last = ranksOfProducts(ops, form, worst, side.sizes);
+  const lowest = ops.binary('Sub', last, rankErrors(ops, form, side, prepared.largest));
   const bounded =
     form.family === 'innerProduct' ? lowest : ops.binary('Maximum', lowest, ops.scalar(0));
-  const nearest = keysOf(ops, form, bounded);
-  const isSure = ops.binary('Greater', nearest, ops.column(keys, k - 1));
-  const hasAll = ops.binary('Equal', last, none);
+  const isSure = ops.binary('Greater', keysOf(ops, form, bounded), ops.column(keys, k - 1));
+  const hasAll = ops.binary('Equal', worst, ops.scalar(-Infinity));
   const sure = ops.values(ops.binary('LogicalOr', isSure, hasAll));
   const failed = Int32Array.from({ length: rows }, (_, i) => i).filter((i) => sure[i] === 0);
   if (failed.length === 0) return [keys, at];
@@ -255,7 +286,7 @@ function measureAgain(
   const [rows, keep] = places.shape;
   const d = queries.rows.shape[1];
   const n = points.rows.shape[0];
-  const count = Math.max(1, Math.min(rows, Math.floor(SLAB_ELEMENTS / Math.max(1, keep * d))));
+  const count = Math.max(1, Math.min(rows, Math.floor(ops.slab / Math.max(1, keep * d))));
   const parts: Handle[] = [];
   for (let first = 0; first < rows; first += count) {
     const [part] = ops.step((inner) => {

@@ -1,4 +1,6 @@
 import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs';
+import { UnsupportedError } from '../../errors.js';
+import { SLAB_ELEMENTS } from '../../numerics.js';
 
 /**
  * TensorFlow's own ops, run through the binding of tfjs-node. Kernels here use them directly and not
@@ -38,6 +40,7 @@ export interface TensorflowBackend extends KernelBackend {
       outputs: number,
     ): { id: number; shape: number[]; dtype: number }[];
   };
+  readonly isUsingGpuDevice?: boolean;
   getInputTensorIds(tensors: TensorInfo[]): number[];
   createOutputTensor(handle: { id: number; shape: number[]; dtype: number }): TensorInfo;
 }
@@ -83,7 +86,16 @@ export type Binary =
 export class Ops {
   private owned: Handle[] = [];
 
-  constructor(private readonly backend: TensorflowBackend) {}
+  /** @param op Name of the op, for errors. */
+  constructor(
+    private readonly op: string,
+    private readonly backend: TensorflowBackend,
+  ) {}
+
+  /** Elements of float64 that a matrix of a step may have: few calls on a GPU, caches on a CPU. */
+  get slab(): number {
+    return this.backend.isUsingGpuDevice === true ? GPU_SLAB : SLAB_ELEMENTS;
+  }
 
   /** A tensor of tfjs; it stays tfjs's. */
   input({ dataId, shape, dtype }: TensorInfo): Handle {
@@ -93,7 +105,7 @@ export class Ops {
 
   /** Run a step; all that it made is freed except what it returns. */
   step<T extends readonly Handle[]>(body: (ops: Ops) => T): T {
-    const inner = new Ops(this.backend);
+    const inner = new Ops(this.op, this.backend);
     try {
       const kept = body(inner);
       this.owned.push(...inner.owned.filter((handle) => kept.includes(handle)));
@@ -160,6 +172,7 @@ export class Ops {
   }
 
   cast(x: Handle, dtype: Dtype): Handle {
+    if (x.dtype === DTYPE[dtype]) return x;
     return this.run(
       'Cast',
       [x],
@@ -272,8 +285,12 @@ export class Ops {
     outputs: number,
   ): Handle[] {
     const ids = inputs.map(({ id }) => id);
-    const results = this.backend.binding.executeOp(name, attributes, ids, outputs);
-    return results.map((result) => this.keep(result));
+    try {
+      const results = this.backend.binding.executeOp(name, attributes, ids, outputs);
+      return results.map((result) => this.keep(result));
+    } catch (error) {
+      throw outOfMemory(this.op, error) ?? error;
+    }
   }
 
   private keep(handle: Handle): Handle {
@@ -282,12 +299,33 @@ export class Ops {
   }
 }
 
+/** 512 MiB of float64; a step holds a few such matrices. */
+const GPU_SLAB = 2 ** 26;
+
+/** TensorFlow's status 8, RESOURCE_EXHAUSTED, in our words; undefined for other errors. */
+function outOfMemory(op: string, error: unknown): UnsupportedError | undefined {
+  if (!(error instanceof Error) || !/TF_Status: 8\b|OOM when allocating/.test(error.message)) {
+    return undefined;
+  }
+  return new UnsupportedError(
+    {
+      op,
+      arg: 'the work',
+      expected: 'fit the memory of the device',
+      got: `out of memory (${error.message.replace(/\s+/g, ' ').slice(0, 200)})`,
+      fix: 'Give fewer rows at a time, or end other programs that use the device.',
+    },
+    { cause: error },
+  );
+}
+
 /** Run a kernel's body and free all that it made, except what it hands over. */
 export function withOps(
+  op: string,
   backend: TensorflowBackend,
   body: (ops: Ops) => TensorInfo[],
 ): TensorInfo[] {
-  const ops = new Ops(backend);
+  const ops = new Ops(op, backend);
   try {
     return body(ops);
   } finally {

@@ -1,4 +1,3 @@
-import { SLAB_ELEMENTS } from '../../numerics.js';
 import type { MetricForm } from '../../specs/metricForm.js';
 import { rankPairs } from './measure.js';
 import type { Side } from './measure.js';
@@ -24,7 +23,7 @@ export function withAxis(ops: Ops, { rows, aux }: Side, axis: 0 | 1): Side {
 export function pairRanks(ops: Ops, form: MetricForm, x: Side, y: Side): Handle {
   const [n, d] = x.rows.shape;
   const [m] = y.rows.shape;
-  const pairs = Math.max(1, Math.floor(SLAB_ELEMENTS / Math.max(1, d)));
+  const pairs = Math.max(1, Math.floor(ops.slab / Math.max(1, d)));
   const columns = Math.min(m, pairs);
   const rows = Math.max(1, Math.min(n, Math.floor(pairs / columns)));
   const bands: Handle[] = [];

@@ -1,5 +1,4 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
-import { SLAB_ELEMENTS } from '../../numerics.js';
 import type { MetricForm, ProductForm } from '../../specs/metricForm.js';
 import { pairwiseDistanceSpec } from '../../specs/pairwiseDistance.js';
 import type { PairwiseDistanceAttrs } from '../../specs/pairwiseDistance.js';
@@ -27,7 +26,7 @@ function compute(
   const { inputs, attrs, backend, outputs } = call;
   const [batch, n] = inputs.x.shape;
   const m = inputs.y.shape[1];
-  return withOps(backend, (ops) => {
+  return withOps(pairwiseDistanceSpec.op, backend, (ops) => {
     if (batch * n * m === 0)
       return [ops.output(ops.floats(new Float32Array(0), [0]), outputs[0].shape)];
     const x = { rows: ops.input(inputs.x), aux: inputs.xAux && ops.input(inputs.xAux) };
@@ -47,7 +46,7 @@ function matrix(ops: Ops, { form, mode }: PairwiseDistanceAttrs, x: Side, y: Sid
     const products = isProduct(form) && allFinite(inner, x.rows) && allFinite(inner, y.rows);
     const centre = products ? centreOf(inner, form, y.rows) : undefined;
     const moved = products ? productSide(inner, y.rows, centre) : undefined;
-    const rows = Math.max(1, Math.min(n, Math.floor(SLAB_ELEMENTS / m)));
+    const rows = Math.max(1, Math.min(n, Math.floor(ops.slab / m)));
     const slabs: Handle[] = [];
     for (let i = 0; i < n; i += rows) {
       const [slab] = inner.step((step) => {
@@ -91,7 +90,7 @@ function accurateRanks(
   if (count === 0) return ranks;
   const places = ops.cast(found, 'int32');
   const width = ops.integers(Int32Array.of(m), []);
-  const step = Math.max(1, Math.floor(SLAB_ELEMENTS / Math.max(1, x.rows.shape[1])));
+  const step = Math.max(1, Math.floor(ops.slab / Math.max(1, x.rows.shape[1])));
   const parts: Handle[] = [];
   for (let first = 0; first < count; first += step) {
     const [part] = ops.step((inner) => {

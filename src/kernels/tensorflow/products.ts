@@ -7,9 +7,9 @@ import type { Handle, Ops } from './ops.js';
  * lengths, so it finds candidates for everything that is not closer together than that.
  */
 export interface ProductSide {
-  /** Rows moved to the common centre (squares), [rows, d]: float64, or float32 for a fast product. */
+  /** Rows moved to the common centre (squares), [rows, d], float64. */
   readonly rows: Handle;
-  /** Squared lengths, [rows, 1], float64. */
+  /** Squared lengths, [rows, 1]. */
   readonly sizes: Handle;
 }
 
@@ -26,9 +26,9 @@ export function productSide(ops: Ops, rows: Handle, centre: Handle | undefined):
   return { rows: moved, sizes };
 }
 
-/** Ranks [n, m] of all pairs in float64; at least 0 for squares and cosine. */
+/** Ranks [n, m] of all pairs; at least 0 for squares and cosine. */
 export function productRanks(ops: Ops, form: ProductForm, x: ProductSide, y: ProductSide): Handle {
-  const products = ops.cast(ops.product(x.rows, y.rows), 'float64');
+  const products = ops.product(x.rows, y.rows);
   const ySizes = ops.reshape(y.sizes, [1, y.sizes.shape[0]]);
   if (form.family === 'innerProduct') return ops.unary('Neg', products);
   if (form.family === 'cosine') return cosineOf(ops, products, ops.binary('Mul', x.sizes, ySizes));
@@ -38,8 +38,42 @@ export function productRanks(ops: Ops, form: ProductForm, x: ProductSide, y: Pro
 }
 
 /**
- * Bound of the error of float64 {@link productRanks}, broadcastable to them: products and lengths of d
- * terms, each term and each addition rounded once, and the rounding of the rows that were moved.
+ * Rows whose product x'. y' is larger for nearer pairs, so that nothing else passes over the matrix of
+ * pairs. squares: x' = [2 x, 1], y' = [y, -|y|^2]; cosine: unit rows; innerProduct: the rows.
+ */
+export function searchRows(
+  ops: Ops,
+  form: ProductForm,
+  { rows, sizes }: ProductSide,
+  role: 'query' | 'point',
+): Handle {
+  if (form.family === 'innerProduct') return rows;
+  if (form.family === 'cosine') {
+    const one = ops.scalar(1);
+    const isZero = ops.binary('Equal', sizes, ops.scalar(0));
+    return ops.binary('RealDiv', rows, ops.select(isZero, one, ops.unary('Sqrt', sizes)));
+  }
+  if (role === 'point') return ops.concat([rows, ops.unary('Neg', sizes)], 1);
+  const ones = ops.broadcast(ops.scalar(1), sizes.shape);
+  return ops.concat([ops.binary('AddV2', rows, rows), ones], 1);
+}
+
+/** Ranks of products of {@link searchRows}, [rows, columns]. */
+export function ranksOfProducts(
+  ops: Ops,
+  form: ProductForm,
+  products: Handle,
+  querySizes: Handle,
+): Handle {
+  if (form.family === 'innerProduct') return ops.unary('Neg', products);
+  const base = form.family === 'cosine' ? ops.scalar(1) : querySizes;
+  return ops.binary('Maximum', ops.binary('Sub', base, products), ops.scalar(0));
+}
+
+/**
+ * Bound of the error of a rank by products in float64, broadcastable to the ranks: products and lengths of d
+ * terms, each term and each addition rounded once, and the rounding of the rows that were moved or divided
+ * by their length.
  */
 export function rankErrors(ops: Ops, form: ProductForm, x: ProductSide, ySizes: Handle): Handle {
   const d = x.rows.shape[1];

@@ -1,5 +1,4 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
-import { SLAB_ELEMENTS } from '../../numerics.js';
 import { rowDistanceSpec } from '../../specs/rowDistance.js';
 import type { RowDistanceAttrs } from '../../specs/rowDistance.js';
 import { defineKernel } from '../../specs/spec.js';
@@ -17,11 +16,11 @@ function compute(
   const { inputs, attrs, backend, outputs } = call;
   const { form } = attrs;
   const [n, d] = inputs.x.shape;
-  return withOps(backend, (ops) => {
+  return withOps(rowDistanceSpec.op, backend, (ops) => {
     if (n === 0) return [ops.output(ops.floats(new Float32Array(0), [0]), outputs[0].shape)];
     const x = { rows: ops.input(inputs.x), aux: inputs.xAux && ops.input(inputs.xAux) };
     const y = { rows: ops.input(inputs.y), aux: inputs.yAux && ops.input(inputs.yAux) };
-    const rows = Math.max(1, Math.floor(SLAB_ELEMENTS / Math.max(1, d)));
+    const rows = Math.max(1, Math.floor(ops.slab / Math.max(1, d)));
     const parts: Handle[] = [];
     for (let first = 0; first < n; first += rows) {
       const [part] = ops.step((inner) => {
