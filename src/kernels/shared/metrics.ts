@@ -16,8 +16,12 @@ export interface RowMetric {
    * out[t] = rank of row i of x and row first + t of y, 0 <= t < count; rows count through the batch.
    */
   readonly ranks: (i: number, first: number, count: number, out: Float64Array) => void;
+  /** out[t] = rank of row i of x and row rows[t] of y, 0 <= t < count. */
+  readonly ranksAt: RanksAt;
   readonly finish: (rank: number) => number;
 }
+
+type RanksAt = (i: number, rows: Int32Array, count: number, out: Float64Array) => void;
 
 /** Rows of y that stay in cache while several rows of x meet them: 128 KiB, at least a few. */
 export function pointsPerBlock(d: number): number {
@@ -29,18 +33,31 @@ const negated = (rank: number): number => -rank;
 
 /** The metric of a form over two sets of rows of d features. */
 export function rowMetric(form: MetricForm, d: number, x: RowSide, y: RowSide): RowMetric {
-  return form.family === 'expression'
-    ? expressionMetric(form, d, x, y)
-    : productMetric(form, d, x.values, y.values);
+  const { ranksAt, finish } =
+    form.family === 'expression'
+      ? expressionMetric(form, d, x, y)
+      : productMetric(form, d, x.values, y.values);
+  let rows = new Int32Array(0);
+  return {
+    ranksAt,
+    ranks: (i, first, count, out) => {
+      if (rows.length < count) rows = new Int32Array(count);
+      for (let t = 0; t < count; t++) rows[t] = first + t;
+      ranksAt(i, rows, count, out);
+    },
+    finish,
+  };
 }
 
-function expressionMetric(form: ExpressionForm, d: number, x: RowSide, y: RowSide): RowMetric {
+type ListedMetric = Pick<RowMetric, 'ranksAt' | 'finish'>;
+
+function expressionMetric(form: ExpressionForm, d: number, x: RowSide, y: RowSide): ListedMetric {
   const { aux } = form;
   const { rank, finish } = evaluatorOf(form);
   return {
-    ranks: (i, first, count, out) => {
+    ranksAt: (i, rows, count, out) => {
       for (let t = 0; t < count; t++) {
-        const j = first + t;
+        const j = rows[t];
         out[t] = rank(x.values, i * d, y.values, j * d, d, x.aux, i * aux, y.aux, j * aux);
       }
     },
@@ -53,33 +70,33 @@ function productMetric(
   d: number,
   x: Float32Array,
   y: Float32Array,
-): RowMetric {
+): ListedMetric {
   switch (family) {
     case 'squares':
       return {
-        ranks: (i, first, count, out) => {
-          squares(x, i * d, y, first * d, d, count, out);
+        ranksAt: (i, rows, count, out) => {
+          squares(x, i * d, y, rows, d, count, out);
         },
         finish: root ? Math.sqrt : identity,
       };
     case 'innerProduct':
       return {
-        ranks: (i, first, count, out) => {
-          products(x, i * d, y, first * d, d, count, out);
+        ranksAt: (i, rows, count, out) => {
+          products(x, i * d, y, rows, d, count, out);
           for (let t = 0; t < count; t++) out[t] = -out[t];
         },
         finish: negated,
       };
     case 'cosine': {
       if (d === 0)
-        return { ranks: (_i, _first, count, out) => out.fill(1, 0, count), finish: identity };
+        return { ranksAt: (_i, _rows, count, out) => out.fill(1, 0, count), finish: identity };
       const xSizes = squaredLengths(x, d);
       const ySizes = x === y ? xSizes : squaredLengths(y, d);
       return {
-        ranks: (i, first, count, out) => {
-          products(x, i * d, y, first * d, d, count, out);
+        ranksAt: (i, rows, count, out) => {
+          products(x, i * d, y, rows, d, count, out);
           for (let t = 0; t < count; t++) {
-            out[t] = cosineDistance(out[t], xSizes[i], ySizes[first + t]);
+            out[t] = cosineDistance(out[t], xSizes[i], ySizes[rows[t]]);
           }
         },
         finish: identity,
@@ -116,15 +133,17 @@ function squares(
   x: Float32Array,
   xStart: number,
   y: Float32Array,
-  yStart: number,
+  rows: Int32Array,
   d: number,
   count: number,
   out: Float64Array,
 ): void {
   let t = 0;
   for (; t + 4 <= count; t += 4) {
-    const y0 = yStart + t * d;
-    const [y1, y2, y3] = [y0 + d, y0 + 2 * d, y0 + 3 * d];
+    const y0 = rows[t] * d;
+    const y1 = rows[t + 1] * d;
+    const y2 = rows[t + 2] * d;
+    const y3 = rows[t + 3] * d;
     let [s0, s1, s2, s3] = [0, 0, 0, 0];
     for (let f = 0; f < d; f++) {
       const v = x[xStart + f];
@@ -145,7 +164,7 @@ function squares(
   for (; t < count; t++) {
     let sum = 0;
     for (let f = 0; f < d; f++) {
-      const difference = x[xStart + f] - y[yStart + t * d + f];
+      const difference = x[xStart + f] - y[rows[t] * d + f];
       sum += difference * difference;
     }
     out[t] = sum;
@@ -156,15 +175,17 @@ function products(
   x: Float32Array,
   xStart: number,
   y: Float32Array,
-  yStart: number,
+  rows: Int32Array,
   d: number,
   count: number,
   out: Float64Array,
 ): void {
   let t = 0;
   for (; t + 4 <= count; t += 4) {
-    const y0 = yStart + t * d;
-    const [y1, y2, y3] = [y0 + d, y0 + 2 * d, y0 + 3 * d];
+    const y0 = rows[t] * d;
+    const y1 = rows[t + 1] * d;
+    const y2 = rows[t + 2] * d;
+    const y3 = rows[t + 3] * d;
     let [s0, s1, s2, s3] = [0, 0, 0, 0];
     for (let f = 0; f < d; f++) {
       const v = x[xStart + f];
@@ -180,7 +201,7 @@ function products(
   }
   for (; t < count; t++) {
     let sum = 0;
-    for (let f = 0; f < d; f++) sum += x[xStart + f] * y[yStart + t * d + f];
+    for (let f = 0; f < d; f++) sum += x[xStart + f] * y[rows[t] * d + f];
     out[t] = sum;
   }
 }

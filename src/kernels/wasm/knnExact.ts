@@ -42,6 +42,9 @@ export class ExactRows {
   private readonly nearest: Nearest;
   private readonly ranks: Float64Array;
   private readonly block: number;
+  /** Candidates of one row and their ranks. */
+  private rows = new Int32Array(0);
+  private measured = new Float64Array(0);
 
   /** @param keys [n, k] and indices [n, k]: a key is a distance or a negated similarity. */
   constructor(
@@ -82,10 +85,18 @@ export class ExactRows {
    */
   measure(row: number, candidates: Int32Array): number {
     const { m, n, masks, batch } = this.search;
+    if (this.measured.length < candidates.length) {
+      this.measured = new Float64Array(candidates.length);
+      this.rows = new Int32Array(candidates.length);
+    }
+    const { measured, rows } = this;
+    let count = 0;
     for (const j of candidates) {
-      if (j < 0 || !isAllowed(masks, batch, row, j, n, m)) continue;
-      this.metric.ranks(row, j, 1, this.ranks);
-      if (this.nearest.mayEnter(this.ranks[0])) this.nearest.offer(this.ranks[0], j);
+      if (j >= 0 && isAllowed(masks, batch, row, j, n, m)) rows[count++] = j;
+    }
+    this.metric.ranksAt(row, rows, count, measured);
+    for (let t = 0; t < count; t++) {
+      if (this.nearest.mayEnter(measured[t])) this.nearest.offer(measured[t], rows[t]);
     }
     const farthest = this.nearest.farthest();
     this.drain(row);
