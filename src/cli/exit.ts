@@ -29,9 +29,9 @@ const SYSTEM_RULES: Readonly<Record<string, string>> = {
   EMFILE: 'be opened within the limit of open files',
 };
 
-/** What is kept of a command that was interrupted. */
-const NOTHING_WRITTEN =
-  'interrupted; no file was written, as files and run folders appear only when they are complete';
+/** What an interrupted command says last; what can be continued was named before. */
+const INTERRUPTED =
+  'interrupted; files and run folders appear under their names only when they are complete';
 
 /** Translate whatever a command threw into an exit code and one line. */
 export function endingOf(error: unknown): Ending {
@@ -40,7 +40,7 @@ export function endingOf(error: unknown): Ending {
     const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version';
     return { code: asked ? EXIT.ok : EXIT.badInput };
   }
-  if (isAbort(error)) return { code: EXIT.interrupted, line: NOTHING_WRITTEN };
+  if (isAbort(error)) return { code: EXIT.interrupted, line: INTERRUPTED };
   if (error instanceof CheckFailed) return { code: EXIT.failed, line: oneLine(error.message) };
   if (error instanceof LatentError) return { code: EXIT.badInput, line: oneLine(error.message) };
   if (!(error instanceof Error)) return { code: EXIT.failed, line: oneLine(String(error)) };
@@ -50,10 +50,33 @@ export function endingOf(error: unknown): Ending {
     const subject = system.path ?? system.syscall ?? 'a file';
     return { code: EXIT.badInput, line: `${subject} must ${rule}, got ${system.code ?? ''}.` };
   }
+  const mend = deviceMend(error);
+  if (mend !== undefined) {
+    return { code: EXIT.failed, line: `the device failed: ${oneLine(error.message)}. ${mend}` };
+  }
   return {
     code: EXIT.failed,
     line: `unexpected failure: ${oneLine(error.message)} (run again with --debug for the stack)`,
   };
+}
+
+const GO_ON = 'train and score go on with --resume, also with another --backend.';
+
+/** What mends a failure of the device or of its memory; undefined for other errors. */
+function deviceMend({ name, message }: Error): string | undefined {
+  // TensorFlow's status 8 is RESOURCE_EXHAUSTED.
+  if (/TF_Status: 8\b|OOM when allocating|out[- ]of[- ]memory/i.test(message)) {
+    return `Its memory ran out: use smaller batches (--block-rows, --set batchSize=...). ${GO_ON}`;
+  }
+  if (/\bdevice was lost\b/.test(message)) {
+    return `The driver reset it, or another program took it away. ${GO_ON}`;
+  }
+  if (name === 'DeviceError')
+    return `tfjs-latent verify says whether the driver computes right. ${GO_ON}`;
+  if (/CUDA_ERROR|failed call to cuInit|CUDNN_STATUS/.test(message)) {
+    return `The CUDA driver or its version is at fault: see tfjs-latent doctor and docs/backends.md. ${GO_ON}`;
+  }
+  return undefined;
 }
 
 /** True for the error of an aborted signal. */

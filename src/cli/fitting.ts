@@ -1,7 +1,15 @@
 import type { Sage, TrainProgress } from '../models/index.js';
+import type { Resumed, RunCheckpoint } from './checkpoint.js';
 import type { CommandContext } from './context.js';
 import type { HistoryRow } from './report/data.js';
 import type { Labelled } from './steps.js';
+
+/** Where a run keeps its checkpoint, and what it goes on with. */
+export interface KeptRun {
+  readonly checkpoint: RunCheckpoint;
+  readonly everySeconds: number;
+  readonly resumed: Resumed | undefined;
+}
 
 /** Fit with a progress bar; returns the history of the run, one row per epoch. */
 export async function fitForCommand(
@@ -9,8 +17,9 @@ export async function fitForCommand(
   fit: Labelled,
   calibration: Labelled,
   { terminal, signal }: CommandContext,
+  kept?: KeptRun,
 ): Promise<HistoryRow[]> {
-  const history: HistoryRow[] = [];
+  const history: HistoryRow[] = [...(kept?.resumed?.history ?? [])];
   const step = terminal.step('train', 'steps');
   const onProgress = ({ epoch, epochs, stage, loss, parts, ...at }: TrainProgress): void => {
     // The last report of an epoch covers all its steps and replaces the earlier ones.
@@ -18,7 +27,16 @@ export async function fitForCommand(
     step.update(at.step, at.steps, `| epoch ${epoch}/${epochs}, loss ${loss.toPrecision(3)}`);
   };
   try {
-    await model.fit(fit.x, fit.targets, { calibration, signal, onProgress });
+    await model.fit(fit.x, fit.targets, {
+      calibration,
+      signal,
+      onProgress,
+      resume: kept?.resumed?.snapshot,
+      checkpoint: kept && {
+        everySeconds: kept.everySeconds,
+        save: (snapshot) => kept.checkpoint.save(snapshot, history),
+      },
+    });
     step.end(`${history.length} epochs of ${fit.x.count} rows`);
     return history;
   } catch (error) {

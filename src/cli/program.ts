@@ -110,9 +110,12 @@ function addTrain(program: Command, streams: Streams): void {
     .addOption(backendOption())
     .addOption(dataDirOption())
     .option('--overwrite', 'replace a run folder that exists')
+    .option('--resume', 'go on with the run that was interrupted here; also on another backend')
+    .option('--checkpoint-seconds <n>', 'at least so long between checkpoints', integerFrom(0), 30)
     .addHelpText(
       'after',
       `
+At the end of epochs the run is kept in <out>.checkpoint, which goes when it is complete.
 --seed and --epochs win over --set, --set wins over --config.
 
 Examples:
@@ -141,6 +144,7 @@ function addScore(program: Command, streams: Streams): void {
       ]),
     )
     .option('--block-rows <n>', 'rows read and scored at a time', integerFrom(1), 4096)
+    .option('--resume', 'go on after the rows that an interrupted run left in <output>.part')
     .addOption(backendOption())
     .addOption(dataDirOption())
     .addHelpText(

@@ -1,17 +1,20 @@
+import { existsSync } from 'node:fs';
 import {
   columnsToRows,
   createRowWriter,
   loadArtifacts,
+  partName,
   rowFormatOf,
   streamDataset,
 } from '../data/index.js';
 import type { RowFormat, RowWriter } from '../data/index.js';
 import { DomainError, ShapeError } from '../errors.js';
 import type { Sage, SageScores } from '../models/index.js';
-import { rowSize } from '../util/rows.js';
+import { rowSize, sliceRows, takeTargets } from '../util/rows.js';
 import type { Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { findModel } from './models.js';
+import { canBeKept, digestOf, isWorthKeeping, openPart, removeFacts } from './scorePart.js';
 import { startForCommand } from './steps.js';
 
 export interface ScoreOptions {
@@ -21,6 +24,7 @@ export interface ScoreOptions {
   readonly blockRows: number;
   readonly backend?: string;
   readonly dataDir?: string;
+  readonly resume?: boolean;
 }
 
 /** Columns of the output; all scores are high for rows like the training data. */
@@ -37,28 +41,70 @@ export async function score(
   const artifacts = await loadArtifacts(run);
   const entry = findModel('score', artifacts.model);
   const format = options.format ?? rowFormatOf(output) ?? 'csv';
-  await startForCommand(options.backend, context);
-  const model = entry.load(artifacts);
+  const isKept = await canBeKept(output);
+  if (options.resume === true && !isKept) {
+    throw new DomainError({
+      op: 'score',
+      arg: '--resume',
+      expected: 'be given with an --output that is a file',
+      got: output,
+    });
+  }
+  const identity = {
+    model: digestOf(artifacts),
+    input: options.input,
+    format,
+    columns: SCORE_COLUMNS,
+  };
+  const part = isKept ? await openPart(output, identity, options.resume ?? false) : undefined;
+  let writer: RowWriter | undefined;
+  let model: Sage | undefined;
   try {
-    const writer = await createRowWriter(output, format, {
+    await startForCommand(options.backend, context);
+    model = entry.load(artifacts);
+    writer = await createRowWriter(output, format, {
       columns: SCORE_COLUMNS,
       counter: 'row',
       stdout: terminal.streams.stdout,
+      ...(part === undefined ? {} : { part }),
     });
-    try {
-      await scoreBlocks(model, writer, options, context);
-      await writer.close();
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+    if (writer.rows > 0) terminal.say(`going on after ${writer.rows} rows`);
+    await scoreBlocks(model, writer, options, context);
+    await writer.close();
+    if (isKept) await removeFacts(output);
     // With results on stdout, JSON about the run would be mixed into them.
     if (terminal.json && output !== '-') {
       terminal.print(JSON.stringify({ rows: writer.rows, output, format }));
     }
+  } catch (error) {
+    await leave(writer, output, isKept && isWorthKeeping(error), context);
+    throw error;
   } finally {
-    model.dispose();
+    model?.dispose();
   }
+}
+
+/** Keep the rows that are scored, or remove them. */
+async function leave(
+  writer: RowWriter | undefined,
+  output: string,
+  keep: boolean,
+  { terminal }: CommandContext,
+): Promise<void> {
+  // An earlier part that was not opened stays as it is.
+  if (writer === undefined) {
+    if (!existsSync(partName(output))) await removeFacts(output);
+    return;
+  }
+  if (keep && writer.rows > 0) {
+    await writer.suspend();
+    terminal.warn(
+      `kept ${writer.rows} rows in ${partName(output)}: the same command with --resume goes on after them`,
+    );
+    return;
+  }
+  await writer.abort();
+  await removeFacts(output);
 }
 
 async function scoreBlocks(
@@ -75,7 +121,14 @@ async function scoreBlocks(
       stdin: terminal.streams.stdin,
       ...(dataDir === undefined ? {} : { dataDir }),
     });
-    for await (const { x, y } of blocks) {
+    let done = writer.rows;
+    for await (const { x: all, y: allTargets } of blocks) {
+      // Rows of a part that is continued are read once more, and passed over.
+      const skipped = Math.min(done, all.count);
+      done -= skipped;
+      if (skipped === all.count) continue;
+      const x = sliceRows(all, skipped, all.count);
+      const y = skipped === 0 ? allTargets : allTargets && targetsFrom(allTargets, skipped);
       // The authors' regression score compares with the true targets; no other score needs them.
       const targets = model.config.compat ? y : undefined;
       const scores = await scoreBlock(model, { x, targets, input, firstRow: writer.rows }, signal);
@@ -89,6 +142,11 @@ async function scoreBlocks(
     step.cancel();
     throw error;
   }
+}
+
+function targetsFrom(targets: Targets, first: number): Targets {
+  const rows = Array.from({ length: targets.values.length - first }, (_, i) => first + i);
+  return takeTargets(targets, rows);
 }
 
 interface Block {

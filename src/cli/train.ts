@@ -4,7 +4,10 @@ import { sliceRows } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { compareSets, formatResult, keptJson, targetResult } from './evaluation.js';
 import type { TargetResult } from './evaluation.js';
+import { checkCheckpoint, digestOf, RunCheckpoint } from './checkpoint.js';
+import type { RunIdentity } from './checkpoint.js';
 import { fitForCommand } from './fitting.js';
+import type { KeptRun } from './fitting.js';
 import { drawLatents, LATENT_POINTS } from './latentSample.js';
 import { findModel } from './models.js';
 import type { ReportData } from './report/data.js';
@@ -26,6 +29,8 @@ export interface TrainOptions {
   readonly backend?: string;
   readonly dataDir?: string;
   readonly overwrite?: boolean;
+  readonly resume?: boolean;
+  readonly checkpointSeconds: number;
 }
 
 /** `train <model>`: fit on any data set with targets and write a run folder. */
@@ -37,7 +42,10 @@ export async function train(
   const { terminal } = context;
   const start = performance.now();
   const model = findModel('train', name).create(await settingsOf(options));
-  await checkRunFolder(options.out, options.overwrite ?? false);
+  const overwrite = options.overwrite ?? false;
+  const resume = options.resume ?? false;
+  await checkRunFolder(options.out, overwrite);
+  checkCheckpoint(options.out, { resume, overwrite });
   const backend = await startForCommand(options.backend, context);
   try {
     const { data: spec, dataDir } = options;
@@ -45,7 +53,22 @@ export async function train(
     const labelled = requireTargets('train', spec, dataset);
     const { seed, calibrationFraction } = model.config;
     const { fit, held } = holdOut(labelled, calibrationFraction, seed);
-    const history = await fitForCommand(model, fit, held, context);
+    const identity = {
+      model: name,
+      settings: model.config as unknown as RunIdentity['settings'],
+      data: spec,
+      rows: digestOf(fit),
+    };
+    const checkpoint = new RunCheckpoint(options.out, identity);
+    const kept = await keptRun(checkpoint, resume, options.checkpointSeconds, context);
+    const history = await fitForCommand(model, fit, held, context, kept).catch((error: unknown) => {
+      if (checkpoint.exists) {
+        terminal.warn(
+          `kept ${checkpoint.folder}: the same command with --resume goes on from there`,
+        );
+      }
+      throw error;
+    });
     const result = await evaluateHeldOut(model, held, context);
     const seconds = (performance.now() - start) / 1000;
     const { measure } = result;
@@ -68,13 +91,30 @@ export async function train(
         history,
       },
     };
-    await writeRunFolder(options.out, folder, options.overwrite ?? false);
+    await writeRunFolder(options.out, folder, overwrite);
+    await checkpoint.remove();
     if (terminal.json) terminal.print(JSON.stringify(metrics, null, 2));
     else terminal.print(`held-out ${measure}: ${shown} (${held.x.count} rows)`);
     terminal.say(`wrote ${options.out} (open report.html)`);
   } finally {
     model.dispose();
   }
+}
+
+async function keptRun(
+  checkpoint: RunCheckpoint,
+  resume: boolean,
+  everySeconds: number,
+  { terminal }: CommandContext,
+): Promise<KeptRun> {
+  if (!resume) return { checkpoint, everySeconds, resumed: undefined };
+  if (!checkpoint.exists) {
+    terminal.say(`${checkpoint.folder} does not exist: the run begins anew`);
+    return { checkpoint, everySeconds, resumed: undefined };
+  }
+  const resumed = await checkpoint.load();
+  terminal.say(`going on after epoch ${resumed.history.length}`);
+  return { checkpoint, everySeconds, resumed };
 }
 
 interface HeldOutResult extends TargetResult {

@@ -15,6 +15,8 @@ export interface RowSink {
   patch(data: Uint8Array, position: number): Promise<void>;
   commit(): Promise<void>;
   abort(): Promise<void>;
+  /** Give up for now: what was written stays. Only sinks of which a part can be continued have it. */
+  suspend?(): Promise<void>;
 }
 
 /** A file that appears when it is complete. */

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { DataError, DomainError, ShapeError } from '../errors.js';
 import { rowSize } from '../util/rows.js';
@@ -6,6 +8,8 @@ import { formatShape } from '../util/shape.js';
 import { littleEndianBytes } from './elements.js';
 import { formatFloat32 } from './formatNumber.js';
 import { formatNpyHeader } from './npyFormat.js';
+import { measureLines, measureRows, PartFile, partName } from './partFile.js';
+import type { PartLength } from './partFile.js';
 import { openFileSink, openSpooledSink, StreamSink } from './rowSink.js';
 import type { RowSink } from './rowSink.js';
 
@@ -28,6 +32,11 @@ export interface RowWriterOptions {
   readonly counter?: string;
   /** What `-` writes to. Default process.stdout. */
   readonly stdout?: Writable & { readonly isTTY?: boolean };
+  /**
+   * Let `suspend` leave the rows that are written in `<target>.part`. 'new' begins anew; 'continue' goes on
+   * after the whole rows of a part that is there. Needs `columns`. Not for `-`. Default: no part.
+   */
+  readonly part?: 'new' | 'continue';
 }
 
 /** The format that a file name asks for; undefined when it asks for none of them. */
@@ -74,8 +83,12 @@ export class RowWriter {
     private readonly format: RowFormat,
     columns: readonly string[] | undefined,
     private readonly counter: string | undefined,
+    /** Rows that a part which is continued has already. */
+    rows = 0,
   ) {
     this.columns = columns;
+    this.count = rows;
+    if (rows > 0 && columns !== undefined) this.rowShape = [columns.length];
   }
 
   /** True once the reader of a pipe is gone (`... | head`): the producer may stop. */
@@ -132,6 +145,17 @@ export class RowWriter {
     if (!this.isOpen) return;
     this.isOpen = false;
     await this.sink.abort();
+  }
+
+  /**
+   * Give up for now: the whole rows stay in the part. Where there is none, as {@link abort}. Has no effect
+   * after close.
+   */
+  async suspend(): Promise<void> {
+    if (this.sink.suspend === undefined) return this.abort();
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    await this.sink.suspend();
   }
 
   private async finish(): Promise<void> {
@@ -240,8 +264,32 @@ export async function createRowWriter(
     const expected = `be one of ${ROW_FORMATS.join(', ')}`;
     throw new DomainError({ op: OP, arg: 'format', expected, got: `'${format as string}'` });
   }
+  const { columns, counter, part } = options;
+  if (part !== undefined && target !== '-') {
+    const { rows, bytes } = part === 'new' ? NO_ROWS : await measurePart(target, format, columns);
+    const sink = await PartFile.open(target, bytes);
+    return new RowWriter(sink, format, columns, counter, rows);
+  }
   const sink = await openSink(target, format, options.stdout);
-  return new RowWriter(sink, format, options.columns, options.counter);
+  return new RowWriter(sink, format, columns, counter);
+}
+
+const NO_ROWS: PartLength = { rows: 0, bytes: 0 };
+
+async function measurePart(
+  target: string,
+  format: RowFormat,
+  columns: readonly string[] | undefined,
+): Promise<PartLength> {
+  const part = partName(existsSync(target) ? await realpath(target) : target);
+  if (columns === undefined || !existsSync(part)) return NO_ROWS;
+  const width = columns.length;
+  const found =
+    format === 'npy'
+      ? await measureRows(part, formatNpyHeader('float32', [0, width]).length, 4 * width)
+      : await measureLines(part, format === 'csv' ? 1 : 0);
+  // Without a row the head is written again.
+  return found.rows === 0 ? NO_ROWS : found;
 }
 
 async function openSink(

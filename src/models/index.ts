@@ -1,5 +1,5 @@
 /** Models: estimators with fit, score, save and load. */
-export type { TrainProgress } from '../train/index.js';
+export type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
 export { parseSageConfig, Sage } from './sage/index.js';
 export type {
   SageConfig,

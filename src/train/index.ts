@@ -6,9 +6,12 @@ export type {
   Batch,
   BatchLoss,
   ParameterGroup,
+  TrainCheckpoint,
   TrainLoopOptions,
   TrainProgress,
   TrainStage,
 } from './loop.js';
 export { rateFactor } from './schedule.js';
 export type { Decay } from './schedule.js';
+export { packSnapshot, unpackSnapshot } from './snapshot.js';
+export type { TrainSnapshot } from './snapshot.js';

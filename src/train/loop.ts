@@ -5,6 +5,8 @@ import { Rng } from '../util/rng.js';
 import { ScheduledAdam } from './adam.js';
 import { rateFactor } from './schedule.js';
 import type { Decay } from './schedule.js';
+import { assignVariables, readVariables } from './snapshot.js';
+import type { TrainSnapshot } from './snapshot.js';
 
 /** Loss of a batch: what is minimised, and named parts of it for reports. */
 export interface BatchLoss {
@@ -65,6 +67,19 @@ export interface TrainLoopOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called a few times a second at most, and at the end of every epoch. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  /** Variables that no gradient moves and that training changes: saved and restored with the others. */
+  readonly moved?: readonly Variable[] | undefined;
+  readonly checkpoint?: TrainCheckpoint | undefined;
+  /** Go on from there. Variables, order of rows and randomness continue as if nothing had happened. */
+  readonly resume?: TrainSnapshot | undefined;
+}
+
+/** Where training leaves what it needs to be continued. */
+export interface TrainCheckpoint {
+  /** Seconds between checkpoints; one is made at the end of the first epoch after that. */
+  readonly everySeconds: number;
+  /** Keep a snapshot. Training waits for it, and fails when it fails. */
+  readonly save: (snapshot: TrainSnapshot) => Promise<void>;
 }
 
 /** Steps whose losses may wait on the device: reading each one would stall a GPU. */
@@ -84,12 +99,24 @@ const MILLISECONDS_PER_TURN = 100;
  * NaN or infinite.
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<void> {
+  const { resume } = options;
   const rng = new Rng(options.seed);
   const clock = new Clock(options);
   // Forked up front: the order of rows must not depend on how much randomness the steps use.
   const [shuffle, noise] = [rng.fork(0), rng.fork(1)];
-  for (const stage of options.stages) {
-    await runStage(stage, options, { shuffle, noise, clock });
+  const all = new Set(
+    options.stages.flatMap(({ groups }) => groups.flatMap(({ variables }) => variables)),
+  );
+  const variables = [...all, ...(options.moved ?? [])];
+  if (resume !== undefined) {
+    assignVariables(variables, resume.variables);
+    shuffle.restore(resume.shuffle);
+    noise.restore(resume.noise);
+    clock.resume(resume);
+  }
+  const state = { shuffle, noise, clock, variables, saved: performance.now() };
+  for (let stage = resume?.stage ?? 0; stage < options.stages.length; stage++) {
+    await runStage(stage, options, state);
   }
 }
 
@@ -97,19 +124,25 @@ interface LoopState {
   readonly shuffle: Rng;
   readonly noise: Rng;
   readonly clock: Clock;
+  readonly variables: readonly Variable[];
+  /** When the last checkpoint was made. */
+  saved: number;
 }
 
 async function runStage(
-  stage: TrainStage,
+  position: number,
   options: TrainLoopOptions,
   state: LoopState,
 ): Promise<void> {
+  const stage = options.stages[position];
+  const resume = options.resume?.stage === position ? options.resume : undefined;
   const optimizers = stage.groups.map((group) => new ScheduledAdam(group.learningRate));
   const variables = stage.groups.flatMap((group) => [...group.variables]);
   const ledger = new LossLedger(stage.name, state.clock);
   const steps = Math.ceil(options.rows / options.batchSize);
   try {
-    for (let epoch = 0; epoch < stage.epochs; epoch++) {
+    resume?.optimizers.forEach((saved, i) => optimizers[i].restore(saved));
+    for (let epoch = resume?.epoch ?? 0; epoch < stage.epochs; epoch++) {
       const order = state.shuffle.permutation(options.rows);
       state.clock.startEpoch(stage.name);
       ledger.startEpoch();
@@ -128,12 +161,34 @@ async function runStage(
         }
         await state.clock.turn();
       }
+      await saveWhenDue(position, epoch + 1, optimizers, options, state);
     }
     options.signal?.throwIfAborted();
   } finally {
     ledger.dispose();
     for (const optimizer of optimizers) optimizer.dispose();
   }
+}
+
+async function saveWhenDue(
+  stage: number,
+  epoch: number,
+  optimizers: readonly ScheduledAdam[],
+  { checkpoint }: TrainLoopOptions,
+  state: LoopState,
+): Promise<void> {
+  if (checkpoint === undefined) return;
+  if (performance.now() - state.saved < 1000 * checkpoint.everySeconds) return;
+  await checkpoint.save({
+    stage,
+    epoch,
+    steps: state.clock.steps,
+    shuffle: state.shuffle.state,
+    noise: state.noise.state,
+    variables: await readVariables(state.variables),
+    optimizers: await Promise.all(optimizers.map((optimizer) => optimizer.save())),
+  });
+  state.saved = performance.now();
 }
 
 /** One gradient step of every group; the losses go to the ledger, still on the device. */
@@ -237,10 +292,21 @@ class Clock {
   private lastTurn = this.begin;
   private epoch = 0;
   private stage = '';
+  /** Steps that were done before this process. */
+  private before = 0;
+
+  private readonly stages: readonly TrainStage[];
 
   constructor({ stages, rows, batchSize }: TrainLoopOptions) {
+    this.stages = stages;
     this.epochs = stages.reduce((sum, stage) => sum + stage.epochs, 0);
     this.total = this.epochs * Math.ceil(rows / batchSize);
+  }
+
+  resume({ stage, epoch, steps }: TrainSnapshot): void {
+    this.steps = steps;
+    this.before = steps;
+    this.epoch = epoch + this.stages.slice(0, stage).reduce((sum, { epochs }) => sum + epochs, 0);
   }
 
   startEpoch(stage: string): void {
@@ -259,7 +325,7 @@ class Clock {
       loss,
       parts,
       secondsElapsed,
-      secondsLeft: (secondsElapsed * (this.total - this.steps)) / this.steps,
+      secondsLeft: (secondsElapsed * (this.total - this.steps)) / (this.steps - this.before),
     };
   }
 

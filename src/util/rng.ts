@@ -1,3 +1,6 @@
+/** Everything that a generator's next values follow from; plain JSON. */
+export type RngState = [a: number, b: number, c: number, counter: number, spare: number | null];
+
 /**
  * Small seeded generator (sfc32, 128 bits of state, passes PractRand): the same seed gives the same
  * stream on every platform, which Math.random cannot promise.
@@ -23,6 +26,19 @@ export class Rng {
     this.b = next();
     this.c = next();
     for (let i = 0; i < 12; i++) this.uint32();
+  }
+
+  /** Where the stream is: {@link restore} goes on from there. */
+  get state(): RngState {
+    return [this.a, this.b, this.c, this.counter, this.spare ?? null];
+  }
+
+  restore([a, b, c, counter, spare]: RngState): void {
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.counter = counter;
+    this.spare = spare ?? undefined;
   }
 
   /** Uniform integer in [0, 2^32). */

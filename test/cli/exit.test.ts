@@ -19,7 +19,7 @@ describe('endingOf', () => {
     expect(endingOf(new CheckFailed('no'))).toEqual({ code: 1, line: 'no' });
     const interrupted = endingOf(AbortSignal.abort().reason);
     expect(interrupted.code).toBe(130);
-    expect(interrupted.line).toContain('no file was written');
+    expect(interrupted.line).toContain('only when they are complete');
   });
 
   it.each([
@@ -31,6 +31,20 @@ describe('endingOf', () => {
     const ending = endingOf(error);
     expect(ending.code).toBe(2);
     expect(ending.line).toContain(`/data/out.csv must ${rule}`);
+  });
+
+  it.each([
+    ['Error', 'Invalid TF_Status: 8\nMessage: OOM when allocating tensor', 'smaller batches'],
+    ['Error', 'Invalid TF_Status: 13\nMessage: CUDA_ERROR_LAUNCH_FAILED', 'The CUDA driver'],
+    ['DeviceError', 'the GPU device was lost (unknown): reset', 'The driver reset it'],
+    ['DeviceError', 'knn: out of memory', 'smaller batches'],
+    ['DeviceError', 'knn: a shader does not compile', 'tfjs-latent verify'],
+  ])('names the mend of a failing device: %s %j', (name, message, mend) => {
+    const { code, line } = endingOf(Object.assign(new Error(message), { name }));
+    expect(code).toBe(1);
+    expect(line).toContain('the device failed:');
+    expect(line).toContain(mend);
+    expect(line).toContain('--resume');
   });
 
   it('calls anything else unexpected and points to --debug', () => {

@@ -40,7 +40,7 @@ describe('an interrupted command', () => {
     'ends in order on %s and leaves nothing',
     async (name) => {
       const { code, stderr } = await interruptTraining(name);
-      expect(stderr).toContain('no file was written');
+      expect(stderr).toContain('only when they are complete');
       expect(code).toBe(130);
       expect(await readdir(folder)).toEqual(['toy.csv']);
     },

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { DomainError, ShapeError } from '../../errors.js';
-import type { TrainProgress } from '../../train/index.js';
+import type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../../train/index.js';
 import { Rng } from '../../util/rng.js';
 import { checkRows, takeRows, takeTargets } from '../../util/rows.js';
 import type { Rows, Targets } from '../../util/rows.js';
@@ -32,6 +32,13 @@ export interface SageFitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called several times a second while training. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  /** Keeps what training needs to be continued after a crash, at the end of epochs. */
+  readonly checkpoint?: TrainCheckpoint | undefined;
+  /**
+   * Go on from a checkpoint of the same settings and rows: on the same backend the result is what an
+   * undisturbed fit gives, to the bit; on another one it differs by rounding.
+   */
+  readonly resume?: TrainSnapshot | undefined;
 }
 
 const OP = 'Sage.fit';

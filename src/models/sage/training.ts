@@ -1,7 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D, Variable } from '@tensorflow/tfjs';
 import { trainLoop } from '../../train/index.js';
-import type { Batch, BatchLoss, TrainProgress, TrainStage } from '../../train/index.js';
+import type {
+  Batch,
+  BatchLoss,
+  TrainCheckpoint,
+  TrainProgress,
+  TrainSnapshot,
+  TrainStage,
+} from '../../train/index.js';
 import type { Rng } from '../../util/rng.js';
 import type { Rows, Targets } from '../../util/rows.js';
 import { runLayers } from '../layers/layer.js';
@@ -26,6 +33,8 @@ type Centers = Variable<tf.Rank.R2>;
 interface TrainingOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  readonly checkpoint?: TrainCheckpoint | undefined;
+  readonly resume?: TrainSnapshot | undefined;
 }
 
 /** Train the weights of a core in place. */
@@ -40,9 +49,17 @@ export async function trainSage(
   try {
     const seed = rng.uint32();
     const stages = planStages(core, config, data, centers);
-    const { batchSize } = config;
-    const { signal, onProgress } = options;
-    await trainLoop({ rows: data.rows.length, batchSize, seed, stages, signal, onProgress });
+    await trainLoop({
+      rows: data.rows.length,
+      batchSize: config.batchSize,
+      seed,
+      stages,
+      moved: centers === undefined ? [] : [centers],
+      signal: options.signal,
+      onProgress: options.onProgress,
+      checkpoint: options.checkpoint,
+      resume: options.resume,
+    });
   } finally {
     centers?.dispose();
   }

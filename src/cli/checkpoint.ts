@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { loadArtifacts, saveArtifacts } from '../data/index.js';
+import { DataError } from '../errors.js';
+import type { TrainSnapshot } from '../models/index.js';
+import { packSnapshot, unpackSnapshot } from '../train/index.js';
+import type { Json } from '../util/artifacts.js';
+import type { HistoryRow } from './report/data.js';
+import type { Labelled } from './steps.js';
+
+const OP = 'train';
+const FORMAT_VERSION = 1;
+
+/** What must be equal for one run to be the continuation of another. */
+export interface RunIdentity {
+  readonly model: string;
+  readonly settings: { readonly [key: string]: Json };
+  readonly data: string;
+  /** sha256 of the rows and targets that are trained on. */
+  readonly rows: string;
+}
+
+export interface CheckpointOptions {
+  /** Continue what is there. */
+  readonly resume: boolean;
+  /** Begin anew although something is there. */
+  readonly overwrite: boolean;
+}
+
+/** sha256 of rows and targets. */
+export function digestOf({ x, targets }: Labelled): string {
+  const hash = createHash('sha256');
+  for (const { buffer, byteOffset, byteLength } of [x.data, targets.values]) {
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/** The folder beside a run's own that holds its checkpoint until the run is complete. */
+export function checkpointFolder(out: string): string {
+  return `${out.replace(/[/\\]+$/, '')}.checkpoint`;
+}
+
+/**
+ * Find out before the work starts whether it may begin.
+ * @throws DataError when an interrupted run left a checkpoint and the user said neither to go on with it
+ * nor to begin anew.
+ */
+export function checkCheckpoint(out: string, { resume, overwrite }: CheckpointOptions): void {
+  const folder = checkpointFolder(out);
+  if (resume || overwrite || !existsSync(folder)) return;
+  throw new DataError({
+    op: OP,
+    arg: folder,
+    expected: 'not exist when a run begins',
+    got: 'the checkpoint of an interrupted run',
+    fix: 'Add --resume to go on with it, or --overwrite to begin anew.',
+  });
+}
+
+export interface Resumed {
+  readonly snapshot: TrainSnapshot;
+  readonly history: readonly HistoryRow[];
+}
+
+/** The checkpoint of one run. */
+export class RunCheckpoint {
+  readonly folder: string;
+  private saved = false;
+
+  constructor(
+    out: string,
+    private readonly identity: RunIdentity,
+  ) {
+    this.folder = checkpointFolder(out);
+  }
+
+  /** Whether there is a checkpoint to go on with. */
+  get exists(): boolean {
+    return this.saved || existsSync(this.folder);
+  }
+
+  /**
+   * What an interrupted run left.
+   * @throws DataError when it was another run: other settings, data or version.
+   */
+  async load(): Promise<Resumed> {
+    const { config, arrays, model, formatVersion } = await loadArtifacts(this.folder);
+    const { identity, history, snapshot } = config as unknown as {
+      readonly identity: RunIdentity;
+      readonly history: HistoryRow[];
+      readonly snapshot: { readonly [key: string]: Json };
+    };
+    if (model !== `${this.identity.model}.checkpoint` || formatVersion !== FORMAT_VERSION) {
+      throw this.foreign(`a checkpoint of ${model}, version ${formatVersion}`);
+    }
+    const differing = differingKeys(this.identity, identity);
+    if (differing.length > 0) throw this.foreign(`another ${differing.join(', ')}`);
+    return { snapshot: unpackSnapshot(snapshot, arrays), history };
+  }
+
+  /** Put a checkpoint in the place of the one before; it appears complete or not at all. */
+  async save(snapshot: TrainSnapshot, history: readonly HistoryRow[]): Promise<void> {
+    const { config, arrays } = packSnapshot(snapshot);
+    // Plain numbers and texts.
+    const facts = { identity: this.identity, history, snapshot: config } as unknown as {
+      [key: string]: Json;
+    };
+    const model = `${this.identity.model}.checkpoint`;
+    const artifacts = { model, formatVersion: FORMAT_VERSION, config: facts, arrays };
+    await saveArtifacts(this.folder, artifacts, { overwrite: true });
+    this.saved = true;
+  }
+
+  /** The run is complete. */
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private foreign(got: string): DataError {
+    return new DataError({
+      op: OP,
+      arg: this.folder,
+      expected: 'be the checkpoint of this run',
+      got,
+      fix: 'Give the command of the interrupted run with --resume, or --overwrite to begin anew.',
+    });
+  }
+}
+
+/** Names of what differs; settings one by one. */
+function differingKeys(want: RunIdentity, got: RunIdentity): string[] {
+  const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
+  const settings = Object.keys({ ...want.settings, ...got.settings }).filter((key) =>
+    differs(want.settings[key], got.settings[key]),
+  );
+  const others = (['data', 'rows'] as const).filter((key) => differs(want[key], got[key]));
+  return [...settings.map((key) => `setting ${key}`), ...others];
+}

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, rm, stat } from 'node:fs/promises';
+import { partName, writeFileAtomic } from '../data/index.js';
+import { DataError, DomainError, ShapeError } from '../errors.js';
+import type { Artifacts } from '../util/artifacts.js';
+
+const OP = 'score';
+
+/** What must be equal for one scoring to be the continuation of another. */
+export interface ScoreIdentity {
+  /** sha256 of the model's arrays. */
+  readonly model: string;
+  readonly input: string;
+  readonly format: string;
+  readonly columns: readonly string[];
+}
+
+/** sha256 of all arrays of a model. */
+export function digestOf({ arrays }: Artifacts): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(arrays).sort()) {
+    const { buffer, byteOffset, byteLength } = arrays[name].data;
+    hash.update(name).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest('hex');
+}
+
+const factsName = (output: string): string => `${partName(output)}.json`;
+
+/** Whether the output is a file of its own, of which a part can be kept: no pipe and no device. */
+export async function canBeKept(output: string): Promise<boolean> {
+  if (output === '-') return false;
+  return !existsSync(output) || (await stat(output)).isFile();
+}
+
+/**
+ * Find out before anything is scored whether the work may begin, and how.
+ * @returns How the writer is to be opened.
+ * @throws DataError when a part is there and was not asked for, or belongs to other work.
+ */
+export async function openPart(
+  output: string,
+  identity: ScoreIdentity,
+  resume: boolean,
+): Promise<'new' | 'continue'> {
+  const part = partName(output);
+  const facts = factsName(output);
+  const isThere = existsSync(part) && existsSync(facts);
+  if (isThere && !resume) {
+    throw new DataError({
+      op: OP,
+      arg: part,
+      expected: 'not exist when scoring begins',
+      got: 'the finished part of an interrupted run',
+      fix: 'Add --resume to go on after it, or remove it.',
+    });
+  }
+  if (isThere) {
+    const before = JSON.parse(await readFile(facts, 'utf8')) as ScoreIdentity;
+    const keys = ['model', 'input', 'format', 'columns'] as const;
+    const other = keys.filter(
+      (key) => JSON.stringify(before[key]) !== JSON.stringify(identity[key]),
+    );
+    if (other.length > 0) {
+      throw new DataError({
+        op: OP,
+        arg: part,
+        expected: 'be the finished part of this work',
+        got: `one of another ${other.join(', ')}`,
+        fix: 'Give the command of the interrupted run with --resume, or remove the part.',
+      });
+    }
+    return 'continue';
+  }
+  await writeFileAtomic(facts, `${JSON.stringify(identity, null, 2)}\n`);
+  return 'new';
+}
+
+/** The output is complete, or the part is not worth keeping. */
+export async function removeFacts(output: string): Promise<void> {
+  await rm(factsName(output), { force: true });
+}
+
+/** Whether the rows that were scored before an error are worth keeping: not where the input is bad. */
+export function isWorthKeeping(error: unknown): boolean {
+  return !(error instanceof DomainError || error instanceof ShapeError);
+}
