@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { partName, writeFileAtomic } from '../data/index.js';
 import { DataError, DomainError, ShapeError } from '../errors.js';
 import type { Artifacts } from '../util/artifacts.js';
@@ -30,7 +31,8 @@ const factsName = (output: string): string => `${partName(output)}.json`;
 
 /** Whether the output is a file of its own, of which a part can be kept: no pipe and no device. */
 export async function canBeKept(output: string): Promise<boolean> {
-  if (output === '-') return false;
+  // Where the folder is missing, the writer says so.
+  if (output === '-' || !existsSync(dirname(output))) return false;
   return !existsSync(output) || (await stat(output)).isFile();
 }
 
