@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { activeBackend, factoryOf, instanceOf } from './registry.js';
 import { firstLine, nodeProcess } from './runtime.js';
-import { BINDING_PATTERN, PACKAGES, restoreUtil } from './tensorflowPackage.js';
+import {
+  BINDING_PATTERN,
+  PACKAGES,
+  packageFolder,
+  PROVENANCE_PATTERN,
+  restoreUtil,
+} from './tensorflowPackage.js';
 import type { AbsentBackend, Probe } from './types.js';
 
 /** What detection needs of the machine; tests put their own in its place. */
@@ -31,13 +37,7 @@ async function nodeHost(): Promise<PackageHost> {
   ]);
   const here = createRequire(import.meta.url);
   return {
-    folderOf: (name) => {
-      try {
-        return path.dirname(here.resolve(`${name}/package.json`));
-      } catch {
-        return undefined;
-      }
-    },
+    folderOf: (name) => packageFolder(here, (file) => path.dirname(file), name),
     hasFile: (folder, name) =>
       existsSync(folder) &&
       readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((file) => name.test(file)),
@@ -79,8 +79,6 @@ export async function probeTensorflow(host?: PackageHost): Promise<Probe> {
   }
   return absent(failures.map(({ why }) => why).join('; '), failures[0].fix);
 }
-
-const PROVENANCE_PATTERN = /tfjs-latent\.json$/;
 
 async function probePackage(packages: PackageHost, name: string, folder: string): Promise<Probe> {
   const isOurs = packages.hasFile(`${folder}/lib`, PROVENANCE_PATTERN);

@@ -5,8 +5,22 @@ export const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] a
 
 /** Written into the package by `setup tensorflow`: the binding there was built by us, against what. */
 export const PROVENANCE_FILE = 'lib/tfjs-latent.json';
+export const PROVENANCE_PATTERN = /tfjs-latent\.json$/;
 
 export const BINDING_PATTERN = /tfjs_binding\.node$/;
+
+/** Folder of an installed npm package; undefined when it is not installed. */
+export function packageFolder(
+  require: NodeJS.Require,
+  dirname: (path: string) => string,
+  name: string,
+): string | undefined {
+  try {
+    return dirname(require.resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
 
 /** The functions of node:util that tfjs-node 4.22 calls and Node 23 removed. */
 const REMOVED: Readonly<Record<string, (value: unknown) => boolean>> = {

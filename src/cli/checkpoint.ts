@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { loadArtifacts, saveArtifacts } from '../data/index.js';
@@ -6,8 +5,8 @@ import { DataError } from '../errors.js';
 import type { TrainSnapshot } from '../models/index.js';
 import { packSnapshot, unpackSnapshot } from '../train/index.js';
 import type { Json } from '../util/artifacts.js';
+import { differingKeys } from './identity.js';
 import type { HistoryRow } from './report/data.js';
-import type { Labelled } from './steps.js';
 
 const OP = 'train';
 const FORMAT_VERSION = 1;
@@ -26,15 +25,6 @@ export interface CheckpointOptions {
   readonly resume: boolean;
   /** Begin anew although something is there. */
   readonly overwrite: boolean;
-}
-
-/** sha256 of rows and targets. */
-export function digestOf({ x, targets }: Labelled): string {
-  const hash = createHash('sha256');
-  for (const { buffer, byteOffset, byteLength } of [x.data, targets.values]) {
-    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  }
-  return hash.digest('hex');
 }
 
 /** The folder beside a run's own that holds its checkpoint until the run is complete. */
@@ -95,7 +85,7 @@ export class RunCheckpoint {
     if (model !== `${this.identity.model}.checkpoint` || formatVersion !== FORMAT_VERSION) {
       throw this.foreign(`a checkpoint of ${model}, version ${formatVersion}`);
     }
-    const differing = differingKeys(this.identity, identity);
+    const differing = differences(this.identity, identity);
     if (differing.length > 0) throw this.foreign(`another ${differing.join(', ')}`);
     return { snapshot: unpackSnapshot(snapshot, arrays), history };
   }
@@ -130,11 +120,11 @@ export class RunCheckpoint {
 }
 
 /** Names of what differs; settings one by one. */
-function differingKeys(want: RunIdentity, got: RunIdentity): string[] {
-  const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
-  const settings = Object.keys({ ...want.settings, ...got.settings }).filter((key) =>
-    differs(want.settings[key], got.settings[key]),
-  );
-  const others = (['data', 'rows'] as const).filter((key) => differs(want[key], got[key]));
-  return [...settings.map((key) => `setting ${key}`), ...others];
+function differences(want: RunIdentity, got: RunIdentity): string[] {
+  const names = Object.keys({ ...want.settings, ...got.settings });
+  const settings = differingKeys(want.settings, got.settings, names);
+  return [
+    ...settings.map((key) => `setting ${key}`),
+    ...differingKeys(want, got, ['data', 'rows']),
+  ];
 }

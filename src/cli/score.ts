@@ -3,7 +3,7 @@ import {
   columnsToRows,
   createRowWriter,
   loadArtifacts,
-  partName,
+  partPath,
   rowFormatOf,
   streamDataset,
 } from '../data/index.js';
@@ -14,7 +14,7 @@ import { rowSize, sliceRows, takeTargets } from '../util/rows.js';
 import type { Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { findModel } from './models.js';
-import { canBeKept, digestOf, isWorthKeeping, openPart, removeFacts } from './scorePart.js';
+import { canBeKept, isWorthKeeping, modelDigest, openPart, removeFacts } from './scorePart.js';
 import { startForCommand } from './steps.js';
 
 export interface ScoreOptions {
@@ -51,12 +51,14 @@ export async function score(
     });
   }
   const identity = {
-    model: digestOf(artifacts),
+    model: modelDigest(artifacts),
     input: options.input,
     format,
     columns: SCORE_COLUMNS,
   };
-  const part = isKept ? await openPart(output, identity, options.resume ?? false) : undefined;
+  const part = isKept ? await partPath(output) : undefined;
+  const begin =
+    part === undefined ? undefined : await openPart(part, identity, options.resume ?? false);
   let writer: RowWriter | undefined;
   let model: Sage | undefined;
   try {
@@ -66,45 +68,41 @@ export async function score(
       columns: SCORE_COLUMNS,
       counter: 'row',
       stdout: terminal.streams.stdout,
-      ...(part === undefined ? {} : { part }),
+      ...(begin === undefined ? {} : { part: begin }),
     });
     if (writer.rows > 0) terminal.say(`going on after ${writer.rows} rows`);
     await scoreBlocks(model, writer, options, context);
     await writer.close();
-    if (isKept) await removeFacts(output);
+    if (part !== undefined) await removeFacts(part);
     // With results on stdout, JSON about the run would be mixed into them.
     if (terminal.json && output !== '-') {
       terminal.print(JSON.stringify({ rows: writer.rows, output, format }));
     }
   } catch (error) {
-    await leave(writer, output, isKept && isWorthKeeping(error), context);
+    await leave(writer, part, isWorthKeeping(error), context);
     throw error;
   } finally {
     model?.dispose();
   }
 }
 
-/** Keep the rows that are scored, or remove them. */
+/** Keep the rows that are scored where they are worth it, or remove them. */
 async function leave(
   writer: RowWriter | undefined,
-  output: string,
+  part: string | undefined,
   keep: boolean,
   { terminal }: CommandContext,
 ): Promise<void> {
-  // An earlier part that was not opened stays as it is.
-  if (writer === undefined) {
-    if (!existsSync(partName(output))) await removeFacts(output);
-    return;
-  }
-  if (keep && writer.rows > 0) {
+  if (part !== undefined && keep && writer !== undefined && writer.rows > 0) {
     await writer.suspend();
     terminal.warn(
-      `kept ${writer.rows} rows in ${partName(output)}: the same command with --resume goes on after them`,
+      `kept ${writer.rows} rows in ${part}: the same command with --resume goes on after them`,
     );
     return;
   }
-  await writer.abort();
-  await removeFacts(output);
+  await writer?.abort();
+  // An earlier part that was not opened stays as it is.
+  if (part !== undefined && !existsSync(part)) await removeFacts(part);
 }
 
 async function scoreBlocks(

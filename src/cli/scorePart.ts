@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { partName, writeFileAtomic } from '../data/index.js';
+import { writeFileAtomic } from '../data/index.js';
 import { DataError, DomainError, ShapeError } from '../errors.js';
 import type { Artifacts } from '../util/artifacts.js';
+import { differingKeys, digestOf } from './identity.js';
 
 const OP = 'score';
 
@@ -18,16 +18,15 @@ export interface ScoreIdentity {
 }
 
 /** sha256 of all arrays of a model. */
-export function digestOf({ arrays }: Artifacts): string {
-  const hash = createHash('sha256');
-  for (const name of Object.keys(arrays).sort()) {
-    const { buffer, byteOffset, byteLength } = arrays[name].data;
-    hash.update(name).update(new Uint8Array(buffer, byteOffset, byteLength));
-  }
-  return hash.digest('hex');
+export function modelDigest({ arrays }: Artifacts): string {
+  return digestOf(
+    Object.keys(arrays)
+      .sort()
+      .map((name) => arrays[name].data),
+  );
 }
 
-const factsName = (output: string): string => `${partName(output)}.json`;
+const factsName = (part: string): string => `${part}.json`;
 
 /** Whether the output is a file of its own, of which a part can be kept: no pipe and no device. */
 export async function canBeKept(output: string): Promise<boolean> {
@@ -38,16 +37,16 @@ export async function canBeKept(output: string): Promise<boolean> {
 
 /**
  * Find out before anything is scored whether the work may begin, and how.
+ * @param part Where the finished part of the output stands.
  * @returns How the writer is to be opened.
  * @throws DataError when a part is there and was not asked for, or belongs to other work.
  */
 export async function openPart(
-  output: string,
+  part: string,
   identity: ScoreIdentity,
   resume: boolean,
 ): Promise<'new' | 'continue'> {
-  const part = partName(output);
-  const facts = factsName(output);
+  const facts = factsName(part);
   const isThere = existsSync(part) && existsSync(facts);
   if (isThere && !resume) {
     throw new DataError({
@@ -60,10 +59,7 @@ export async function openPart(
   }
   if (isThere) {
     const before = JSON.parse(await readFile(facts, 'utf8')) as ScoreIdentity;
-    const keys = ['model', 'input', 'format', 'columns'] as const;
-    const other = keys.filter(
-      (key) => JSON.stringify(before[key]) !== JSON.stringify(identity[key]),
-    );
+    const other = differingKeys(identity, before, ['model', 'input', 'format', 'columns']);
     if (other.length > 0) {
       throw new DataError({
         op: OP,
@@ -80,8 +76,8 @@ export async function openPart(
 }
 
 /** The output is complete, or the part is not worth keeping. */
-export async function removeFacts(output: string): Promise<void> {
-  await rm(factsName(output), { force: true });
+export async function removeFacts(part: string): Promise<void> {
+  await rm(factsName(part), { force: true });
 }
 
 /** Whether the rows that were scored before an error are worth keeping: not where the input is bad. */

@@ -4,11 +4,12 @@ import { sliceRows } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { compareSets, formatResult, keptJson, targetResult } from './evaluation.js';
 import type { TargetResult } from './evaluation.js';
-import { checkCheckpoint, digestOf, RunCheckpoint } from './checkpoint.js';
+import { checkCheckpoint, RunCheckpoint } from './checkpoint.js';
 import type { RunIdentity } from './checkpoint.js';
 import { fitForCommand } from './fitting.js';
 import type { KeptRun } from './fitting.js';
 import { drawLatents, LATENT_POINTS } from './latentSample.js';
+import { digestOf } from './identity.js';
 import { findModel } from './models.js';
 import type { ReportData } from './report/data.js';
 import { checkRunFolder, writeRunFolder } from './runFolder.js';
@@ -57,7 +58,7 @@ export async function train(
       model: name,
       settings: model.config as unknown as RunIdentity['settings'],
       data: spec,
-      rows: digestOf(fit),
+      rows: digestOf([fit.x.data, fit.targets.values]),
     };
     const checkpoint = new RunCheckpoint(options.out, identity);
     const kept = await keptRun(checkpoint, resume, options.checkpointSeconds, context);

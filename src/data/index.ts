@@ -15,7 +15,7 @@ export { writeNpy } from './npyWrite.js';
 export type { NpyData } from './npyWrite.js';
 export { writeNpz } from './npzFile.js';
 export type { NpzMember } from './npzFile.js';
-export { partName } from './partFile.js';
+export { partPath } from './partFile.js';
 export { openRows } from './rowRange.js';
 export type { RowRange, RowStore } from './rowRange.js';
 export { ROW_FORMATS, columnsToRows, createRowWriter, rowFormatOf } from './rowWriter.js';

@@ -6,8 +6,16 @@ import type { RowSink } from './rowSink.js';
 
 const OP = 'write';
 
-/** Name of the finished part of a file. */
-export const partName = (path: string): string => `${path}.part`;
+/** Where a file really is: links are written through, not replaced. */
+const targetOf = async (path: string): Promise<string> =>
+  existsSync(path) ? realpath(path) : path;
+
+const partOf = (target: string): string => `${target}.part`;
+
+/** Where the finished part of a file stands. */
+export async function partPath(path: string): Promise<string> {
+  return partOf(await targetOf(path));
+}
 
 /** Whole rows of a part, and the bytes that they and what stands before them take up. */
 export interface PartLength {
@@ -58,8 +66,8 @@ export class PartFile implements RowSink {
   /** @param length Bytes of an existing part to keep; 0 begins anew. */
   static async open(path: string, length: number): Promise<PartFile> {
     return withFileErrors(OP, path, async () => {
-      const target = existsSync(path) ? await realpath(path) : path;
-      const part = partName(target);
+      const target = await targetOf(path);
+      const part = partOf(target);
       if (length === 0) return new PartFile(target, part, await open(part, 'w+'), 0);
       await truncate(part, length);
       return new PartFile(target, part, await open(part, 'r+'), length);

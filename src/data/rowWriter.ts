@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { DataError, DomainError, ShapeError } from '../errors.js';
 import { rowSize } from '../util/rows.js';
@@ -8,7 +7,7 @@ import { formatShape } from '../util/shape.js';
 import { littleEndianBytes } from './elements.js';
 import { formatFloat32 } from './formatNumber.js';
 import { formatNpyHeader } from './npyFormat.js';
-import { measureLines, measureRows, PartFile, partName } from './partFile.js';
+import { measureLines, measureRows, PartFile, partPath } from './partFile.js';
 import type { PartLength } from './partFile.js';
 import { openFileSink, openSpooledSink, StreamSink } from './rowSink.js';
 import type { RowSink } from './rowSink.js';
@@ -281,7 +280,7 @@ async function measurePart(
   format: RowFormat,
   columns: readonly string[] | undefined,
 ): Promise<PartLength> {
-  const part = partName(existsSync(target) ? await realpath(target) : target);
+  const part = await partPath(target);
   if (columns === undefined || !existsSync(part)) return NO_ROWS;
   const width = columns.length;
   const found =

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
-import { children, expressionKey } from '../specs/expression.js';
+import { evaluateIn } from '../specs/expression.js';
 import type { Binary, Expression, Unary, Variable } from '../specs/expression.js';
 import { asin, asinh, log1p, signOf } from './elementary.js';
 
@@ -52,26 +52,18 @@ export function evaluateTensors(
   expression: Expression,
   variables: Readonly<Partial<Record<Variable, Tensor>>>,
 ): Tensor {
-  const known = new Map<string, Tensor>();
-  const value = (part: Expression): Tensor => {
-    const key = expressionKey(part);
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    const result = compute(part);
-    known.set(key, result);
-    return result;
-  };
-  const compute = (part: Expression): Tensor => {
-    if (part.kind === 'constant') return tf.scalar(part.value, 'float32');
-    if (part.kind === 'variable') {
-      const given = variables[part.name];
-      if (given === undefined) throw new Error(`variable ${part.name} has no value here`);
-      return given;
-    }
-    const inputs = children(part).map(value);
-    if (part.kind === 'unary') return UNARY[part.op](inputs[0]);
-    if (part.kind === 'binary') return BINARY[part.op](inputs[0], inputs[1]);
-    return select(COMPARE[part.compare](inputs[0], inputs[1]), inputs[2], inputs[3]);
-  };
-  return tf.tidy(() => value(expression).clone());
+  return tf.tidy(() =>
+    evaluateIn<Tensor>(expression, {
+      constant: (value) => tf.scalar(value, 'float32'),
+      variable: (name) => {
+        const given = variables[name];
+        if (given === undefined) throw new Error(`variable ${name} has no value here`);
+        return given;
+      },
+      unary: (op, of) => UNARY[op](of),
+      binary: (op, left, right) => BINARY[op](left, right),
+      where: (compare, left, right, then, otherwise) =>
+        select(COMPARE[compare](left, right), then, otherwise),
+    }).clone(),
+  );
 }

@@ -179,6 +179,45 @@ export function isAlgebraic(expression: Expression): boolean {
   );
 }
 
+/** What the parts of an expression are in some target: tensors, handles, numbers. */
+export interface ExpressionTarget<T> {
+  readonly constant: (value: number) => T;
+  readonly variable: (name: Variable) => T;
+  readonly unary: (op: Unary, of: T) => T;
+  readonly binary: (op: Binary, left: T, right: T) => T;
+  readonly where: (compare: Comparison, left: T, right: T, then: T, otherwise: T) => T;
+}
+
+/** Value of an expression in a target; equal parts are computed once. */
+export function evaluateIn<T>(expression: Expression, target: ExpressionTarget<T>): T {
+  const known = new Map<string, T>();
+  const value = (part: Expression): T => {
+    const key = expressionKey(part);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const result = compute(part);
+    known.set(key, result);
+    return result;
+  };
+  const compute = (part: Expression): T => {
+    switch (part.kind) {
+      case 'constant':
+        return target.constant(part.value);
+      case 'variable':
+        return target.variable(part.name);
+      case 'unary':
+        return target.unary(part.op, value(part.of));
+      case 'binary':
+        return target.binary(part.op, value(part.left), value(part.right));
+      case 'where': {
+        const [left, right, then, otherwise] = children(part).map(value);
+        return target.where(part.compare, left, right, then, otherwise);
+      }
+    }
+  };
+  return value(expression);
+}
+
 /** Canonical text: equal for equal expressions; used as a key of compiled code. */
 export function expressionKey(expression: Expression): string {
   switch (expression.kind) {

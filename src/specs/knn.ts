@@ -1,5 +1,5 @@
 import type { MetricForm, Mode } from './metricForm.js';
-import type { OpSpec } from './spec.js';
+import type { KernelCall, OpSpec } from './spec.js';
 
 export interface KnnAttrs {
   readonly form: MetricForm;
@@ -18,6 +18,12 @@ export interface KnnAttrs {
   readonly resident: boolean;
 }
 
+type KnnInput = 'queries' | 'points';
+type KnnOptionalInput = 'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups';
+
+/** One call of a kernel of {@link knnSpec}. */
+export type KnnCall<Backend> = KernelCall<KnnInput, KnnAttrs, Backend, KnnOptionalInput>;
+
 /**
  * Inputs: queries [B, q, d] and points [B, n, d], float32; for forms with scalars per row also
  * queryAux [B, q, aux] and pointAux [B, n, aux], float32.
@@ -34,11 +40,7 @@ export interface KnnAttrs {
  * webgpu by its own float32 value). direct: float32 differences, ranked before any root.
  * fast: may expand |x|^2 + |y|^2 - 2 x.y (moved to the mean of the points, never negative).
  */
-export const knnSpec: OpSpec<
-  'queries' | 'points',
-  KnnAttrs,
-  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
-> = {
+export const knnSpec: OpSpec<KnnInput, KnnAttrs, KnnOptionalInput> = {
   op: 'knn',
   kernelName: 'LatentKnn',
   inputs: ['queries', 'points'],

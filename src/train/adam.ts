@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
+import type { SavedArray } from '../util/artifacts.js';
+import { savedVariable } from './savedVariable.js';
 
 /** The usual constants of Adam (Kingma, Ba, 2015, algorithm 1), epsilon as in tfjs. */
 const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-7];
@@ -22,7 +24,7 @@ export interface SavedAdam {
   /** beta1^t and beta2^t. */
   readonly powers: readonly [number, number];
   /** First moments of the variables that have been updated, then as many second moments. */
-  readonly moments: readonly { readonly shape: readonly number[]; readonly data: Float32Array }[];
+  readonly moments: readonly SavedArray[];
 }
 
 /** tfjs's Adam with a learning rate that can change between steps, and a state that can be saved. */
@@ -38,14 +40,14 @@ export class ScheduledAdam extends tf.AdamOptimizer {
 
   async save(): Promise<SavedAdam> {
     const { accBeta1, accBeta2, accumulatedFirstMoment, accumulatedSecondMoment } = this.#state;
-    const read = async ({ variable }: Moment): Promise<SavedAdam['moments'][number]> => ({
-      shape: [...variable.shape],
-      data: Float32Array.from(await variable.data()),
-    });
     const [first, second] = [(await accBeta1.data())[0], (await accBeta2.data())[0]];
     return {
       powers: [first, second],
-      moments: await Promise.all([...accumulatedFirstMoment, ...accumulatedSecondMoment].map(read)),
+      moments: await Promise.all(
+        [...accumulatedFirstMoment, ...accumulatedSecondMoment].map(({ variable }) =>
+          savedVariable(variable),
+        ),
+      ),
     };
   }
 

@@ -11,6 +11,7 @@ export type {
   TrainProgress,
   TrainStage,
 } from './loop.js';
+export { savedVariable } from './savedVariable.js';
 export { rateFactor } from './schedule.js';
 export type { Decay } from './schedule.js';
 export { packSnapshot, unpackSnapshot } from './snapshot.js';

@@ -5,7 +5,8 @@ import { Rng } from '../util/rng.js';
 import { ScheduledAdam } from './adam.js';
 import { rateFactor } from './schedule.js';
 import type { Decay } from './schedule.js';
-import { assignVariables, readVariables } from './snapshot.js';
+import { savedVariable } from './savedVariable.js';
+import { assignVariables } from './snapshot.js';
 import type { TrainSnapshot } from './snapshot.js';
 
 /** Loss of a batch: what is minimised, and named parts of it for reports. */
@@ -185,7 +186,7 @@ async function saveWhenDue(
     steps: state.clock.steps,
     shuffle: state.shuffle.state,
     noise: state.noise.state,
-    variables: await readVariables(state.variables),
+    variables: await Promise.all(state.variables.map(savedVariable)),
     optimizers: await Promise.all(optimizers.map((optimizer) => optimizer.save())),
   });
   state.saved = performance.now();

@@ -23,17 +23,6 @@ export interface TrainSnapshot {
   readonly optimizers: readonly SavedAdam[];
 }
 
-/** Host copies of variables. */
-export async function readVariables(variables: readonly Variable[]): Promise<SavedArray[]> {
-  return Promise.all(
-    variables.map(async (variable) => ({
-      dtype: 'float32' as const,
-      shape: [...variable.shape],
-      data: Float32Array.from(await variable.data()),
-    })),
-  );
-}
-
 /** @throws DataError when there are other variables than those that were saved. */
 export function assignVariables(
   variables: readonly Variable[],
@@ -71,7 +60,7 @@ export function packSnapshot(snapshot: TrainSnapshot): {
   variables.forEach((array, i) => (arrays[`variable.${i}`] = array));
   optimizers.forEach(({ moments }, group) => {
     moments.forEach((moment, i) => {
-      arrays[`moment.${group}.${i}`] = { dtype: 'float32', ...moment };
+      arrays[`moment.${group}.${i}`] = moment;
     });
   });
   const plain: PlainSnapshot = {
@@ -103,10 +92,7 @@ export function unpackSnapshot(
     variables: Array.from({ length: count }, (_, i) => array(`variable.${i}`)),
     optimizers: powers.map((pair, group) => ({
       powers: pair,
-      moments: Array.from({ length: moments[group] }, (_, i) => {
-        const { shape, data } = array(`moment.${group}.${i}`);
-        return { shape, data: Float32Array.from(data) };
-      }),
+      moments: Array.from({ length: moments[group] }, (_, i) => array(`moment.${group}.${i}`)),
     })),
   };
 }

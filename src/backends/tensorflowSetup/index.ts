@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { DomainError, UnsupportedError } from '../../errors.js';
-import { PACKAGES } from '../tensorflowPackage.js';
+import { packageFolder, PACKAGES } from '../tensorflowPackage.js';
 import { buildBinding } from './binding.js';
 import { libraryAt, libraryOfAnyPython, libraryOfPython, SETUP_OP } from './library.js';
 import type { TensorflowLibrary } from './library.js';
@@ -41,13 +41,8 @@ export interface SetupMachine {
 const THIS_MACHINE: SetupMachine = {
   platform: process.platform,
   environment: process.env,
-  folderOf: (name) => {
-    try {
-      return path.dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
-    } catch {
-      return undefined;
-    }
-  },
+  folderOf: (name) =>
+    packageFolder(createRequire(import.meta.url), (file) => path.dirname(file), name),
   test: selfTest,
 };
 

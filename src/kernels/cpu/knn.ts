@@ -1,9 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { isSimilarity } from '../../specs/metricForm.js';
 import { knnSpec } from '../../specs/knn.js';
-import type { KnnAttrs } from '../../specs/knn.js';
+import type { KnnCall } from '../../specs/knn.js';
 import { defineKernel } from '../../specs/spec.js';
-import type { KernelCall } from '../../specs/spec.js';
 import { float32Values, optionalIntegers, optionalValues } from './backend.js';
 import type { CpuBackend } from './backend.js';
 import { isAllowed } from '../shared/masks.js';
@@ -14,12 +13,7 @@ import { Nearest } from '../shared/nearest.js';
 /** Queries that share one walk over the points: few, so that memory stays O(k). */
 const QUERIES = 8;
 
-type Call = KernelCall<
-  'queries' | 'points',
-  KnnAttrs,
-  CpuBackend,
-  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
->;
+type Call = KnnCall<CpuBackend>;
 
 function masksOf({ inputs, attrs, backend }: Call): Masks {
   const [allowedBatch, allowedQueries, words] = inputs.allowed?.shape ?? [0, 0, 0];

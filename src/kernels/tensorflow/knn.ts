@@ -1,10 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { knnSpec } from '../../specs/knn.js';
-import type { KnnAttrs } from '../../specs/knn.js';
+import type { KnnAttrs, KnnCall } from '../../specs/knn.js';
 import { isSimilarity } from '../../specs/metricForm.js';
 import type { MetricForm, ProductForm } from '../../specs/metricForm.js';
 import { defineKernel } from '../../specs/spec.js';
-import type { KernelCall } from '../../specs/spec.js';
+import { candidatesFor } from '../shared/candidates.js';
 import { excludedPairs } from './masks.js';
 import type { Masks } from './masks.js';
 import { finishRanks, rankPairs } from './measure.js';
@@ -26,12 +26,7 @@ import { matrixSides } from './sides.js';
 /** Stands for an infinite distance, which is nearer than none: beyond float32, within float64. */
 const FAR = 1e300;
 
-type Call = KernelCall<
-  'queries' | 'points',
-  KnnAttrs,
-  TensorflowBackend,
-  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
->;
+type Call = KnnCall<TensorflowBackend>;
 
 /** One matrix of a batch, in float64. */
 interface Search {
@@ -171,12 +166,10 @@ function candidates(
 ): Candidates {
   const side = productSide(ops, queries, centre);
   const rows = searchRows(ops, form, side, 'query');
-  const isFast = points.dtype === DTYPE.float32;
-  const all = ops.product(ops.cast(rows, isFast ? 'float32' : 'float64'), points);
-  const none = ops.floats(Float32Array.of(-Infinity), []);
-  const allowed = excluded
-    ? ops.select(excluded, ops.cast(none, isFast ? 'float32' : 'float64'), all)
-    : all;
+  const dtype = points.dtype === DTYPE.float32 ? 'float32' : 'float64';
+  const all = ops.product(ops.cast(rows, dtype), points);
+  const none = ops.cast(ops.scalar(-Infinity), dtype);
+  const allowed = excluded ? ops.select(excluded, none, all) : all;
   const [products, positions] = ops.topK(allowed, keep);
   return { side, products: ops.cast(products, 'float64'), positions };
 }
@@ -226,10 +219,6 @@ function fastSlab(
     ops.select(isMissing, minusOne, positions),
   ];
 }
-
-/** Candidates beyond k: enough that ties and close calls rarely reach past the last. */
-const candidatesFor = (k: number, n: number): number =>
-  Math.min(n, k + Math.max(8, Math.ceil(k / 8)));
 
 function exactSlab(
   ops: Ops,

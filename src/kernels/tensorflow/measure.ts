@@ -1,4 +1,4 @@
-import { children, expressionKey } from '../../specs/expression.js';
+import { evaluateIn } from '../../specs/expression.js';
 import type { Binary, Comparison, Expression, Unary, Variable } from '../../specs/expression.js';
 import type { ExpressionForm, MetricForm } from '../../specs/metricForm.js';
 import type { Binary as BinaryOp, Handle, Ops, Unary as UnaryOp } from './ops.js';
@@ -40,27 +40,16 @@ const COMPARE: Readonly<Record<Comparison, BinaryOp>> = {
   eq: 'Equal',
 };
 
-type Variables = (name: Variable) => Handle;
-
-/** Value of an expression; parts that occur more than once are computed once. */
-function evaluate(ops: Ops, expression: Expression, variables: Variables): Handle {
-  const known = new Map<string, Handle>();
-  const value = (part: Expression): Handle => {
-    const key = expressionKey(part);
-    const result = known.get(key) ?? compute(part);
-    known.set(key, result);
-    return result;
-  };
-  const compute = (part: Expression): Handle => {
-    if (part.kind === 'constant') return ops.scalar(part.value);
-    if (part.kind === 'variable') return variables(part.name);
-    const inputs = children(part).map(value);
-    if (part.kind === 'unary') return ops.unary(UNARY[part.op], inputs[0]);
-    if (part.kind === 'binary') return ops.binary(BINARY[part.op], inputs[0], inputs[1]);
-    const condition = ops.binary(COMPARE[part.compare], inputs[0], inputs[1]);
-    return ops.select(condition, inputs[2], inputs[3]);
-  };
-  return value(expression);
+/** Value of an expression in float64. */
+function evaluate(ops: Ops, expression: Expression, variable: (name: Variable) => Handle): Handle {
+  return evaluateIn<Handle>(expression, {
+    constant: (value) => ops.scalar(value),
+    variable,
+    unary: (op, of) => ops.unary(UNARY[op], of),
+    binary: (op, left, right) => ops.binary(BINARY[op], left, right),
+    where: (compare, left, right, then, otherwise) =>
+      ops.select(ops.binary(COMPARE[compare], left, right), then, otherwise),
+  });
 }
 
 /**

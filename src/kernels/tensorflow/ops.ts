@@ -60,7 +60,6 @@ export type Unary =
   | 'Asinh'
   | 'IsNan'
   | 'IsFinite'
-  | 'LogicalNot'
   | 'Where';
 
 export type Binary =

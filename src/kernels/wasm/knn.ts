@@ -3,15 +3,15 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { FLOAT32_MAX, FLOAT32_ROUNDOFF } from '../../numerics.js';
 import { evaluatorOf } from '../../specs/evaluate.js';
 import { knnSpec } from '../../specs/knn.js';
-import type { KnnAttrs } from '../../specs/knn.js';
+import type { KnnAttrs, KnnCall } from '../../specs/knn.js';
 import type { ProductForm } from '../../specs/metricForm.js';
 import { defineKernel } from '../../specs/spec.js';
-import type { KernelCall } from '../../specs/spec.js';
+import { candidatesFor } from '../shared/candidates.js';
 import type { Masks } from '../shared/masks.js';
 import { runDistances } from './distances.js';
 import type { DistanceMasks } from './distances.js';
 import { fillOutputs, float32View, int32View, optionalFloat32View } from './heap.js';
-import { candidatesFor, certifyProducts, ExactRows } from './knnExact.js';
+import { certifyProducts, ExactRows } from './knnExact.js';
 import type { ExactSearch } from './knnExact.js';
 import { productCandidates } from './knnProduct.js';
 import type { Candidates } from './knnProduct.js';
@@ -21,12 +21,7 @@ import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
 import { inputRange, rankError } from './rankError.js';
 
-type Call = KernelCall<
-  'queries' | 'points',
-  KnnAttrs,
-  BackendWasm,
-  'queryAux' | 'pointAux' | 'allowed' | 'queryGroups' | 'pointGroups'
->;
+type Call = KnnCall<BackendWasm>;
 
 /** Float64 operations up to which a search is not worth any preparation. */
 const SMALL_SEARCH = 2e5;

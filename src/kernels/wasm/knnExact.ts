@@ -26,11 +26,6 @@ export interface ExactSearch {
   readonly batch: number;
 }
 
-/** Candidates per query: the surplus is what the certificate lives on. */
-export function candidatesFor(k: number, m: number): number {
-  return Math.min(m, k + Math.max(8, Math.ceil(k / 8)));
-}
-
 /** Two float32 results may be equal when their float64 values are this close, as a factor. */
 const ROUNDING_GAP = 1 + 2 ** -21;
 /** Above every underflow of a sum of products in float32, for rows of up to 2^20 features. */

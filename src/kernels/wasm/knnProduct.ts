@@ -50,7 +50,6 @@ interface Plan {
   readonly queryRows: number;
   readonly queryBlock: number;
   readonly segments: number;
-  readonly panelRows: number;
 }
 
 function planOf({ n, m, d, keep }: ProductSearch): Plan {
@@ -67,7 +66,6 @@ function planOf({ n, m, d, keep }: ProductSearch): Plan {
     queryRows: Math.min(n, rows),
     queryBlock,
     segments,
-    panelRows: panelRowsOf({ m, d }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { spareCandidates } from '../shared/candidates.js';
 import type { MetricForm, Mode } from '../../specs/metricForm.js';
 import { FLOAT32_ROUNDOFF } from '../../numerics.js';
 import { rankRoundings } from './formError.js';
@@ -180,7 +181,7 @@ function tileFor(sum: TileSum, rows: number, software: boolean): Tile {
 export function planKnn(problem: Problem, device: DeviceFacts): KnnPlan {
   const { batch, q, n, d, k, form } = problem;
   const aims = accuracy(problem);
-  const spare = aims.rerank ? Math.max(8, Math.ceil(k / 8)) : 0;
+  const spare = aims.rerank ? spareCandidates(k) : 0;
   const kept = Math.min(n, k + spare);
   const few = batch * q <= 64;
   const room = Math.max(few ? 4096 : device.software ? 512 : 1024, powerOfTwo(2 * kept));

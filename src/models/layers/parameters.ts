@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
 import { DataError } from '../../errors.js';
-import { initialValues } from '../../train/index.js';
+import { initialValues, savedVariable } from '../../train/index.js';
 import type { SavedArray } from '../../util/artifacts.js';
 import type { Rng } from '../../util/rng.js';
 import { formatShape, sizeOf } from '../../util/shape.js';
@@ -38,10 +38,9 @@ export function parametersOf(parameters: Parameters, ...prefixes: string[]): Var
 
 /** The weights as named host arrays. */
 export async function saveParameters(parameters: Parameters): Promise<Record<string, SavedArray>> {
-  const entries = Object.entries(parameters).map(async ([name, variable]) => {
-    const data = Float32Array.from(await variable.data());
-    return [name, { dtype: 'float32', shape: [...variable.shape], data }] as const;
-  });
+  const entries = Object.entries(parameters).map(
+    async ([name, variable]) => [name, await savedVariable(variable)] as const,
+  );
   return Object.fromEntries(await Promise.all(entries));
 }
 
