@@ -40,20 +40,23 @@ export interface Machine {
 
 const THIS_MACHINE: Machine = { probes: PROBES, noGpuHardware };
 
-/** Order when nothing is asked for: GPUs first, then by speed on the CPU. */
+/**
+ * Order when nothing is asked for: GPUs first, then by speed on the CPU. Our own wasm kernels beat slabs
+ * of TensorFlow's products there (docs/backends.md), so native code comes after wasm.
+ */
 const ORDER: readonly { readonly name: BackendName; readonly device: DeviceKind }[] = [
   { name: 'tensorflow', device: 'gpu' },
   { name: 'webgpu', device: 'gpu' },
-  { name: 'tensorflow', device: 'cpu' },
   { name: 'wasm', device: 'cpu' },
+  { name: 'tensorflow', device: 'cpu' },
   { name: 'cpu', device: 'cpu' },
 ];
 
 /**
  * Start a tfjs backend, register our kernels for it and make it the active one.
  *
- * Order when nothing is asked for: tensorflow with CUDA, webgpu on a real GPU, tensorflow on the CPU,
- * wasm, cpu. May be called again, to switch; tensors of the other backends stay usable (tfjs moves
+ * Order when nothing is asked for: tensorflow with CUDA, webgpu on a real GPU, wasm, tensorflow on the
+ * CPU, cpu. May be called again, to switch; tensors of the other backends stay usable (tfjs moves
  * them when they are needed), except that values on the GPU have to be read with `await data()` first.
  *
  * @param options.prefer Backend to start; nothing else is tried then.

@@ -65,7 +65,8 @@ describe('startBackend, order when nothing is asked for', () => {
   it.each([
     ['tensorflow', [CUDA, GPU, WASM, CPU]],
     ['webgpu', [NATIVE, GPU, WASM, CPU]],
-    ['tensorflow', [NATIVE, SOFTWARE, WASM, CPU]],
+    ['wasm', [NATIVE, SOFTWARE, WASM, CPU]],
+    ['tensorflow', [NATIVE, SOFTWARE, CPU]],
     ['wasm', [SOFTWARE, WASM, CPU]],
     ['cpu', [SOFTWARE, CPU]],
   ])('takes %s first of those present (case %#)', async (expected, backends) => {
