@@ -17,6 +17,19 @@ export function complementOfSquares(rows: Tensor3D, c: number): Tensor {
   return op(rows);
 }
 
+/**
+ * 1 - c |x|^2 of every row, [n, 1], of rows x [n, d] and c [n, 1] or [1, 1]; as
+ * {@link complementOfSquares}, for a curvature that is a tensor. Has no gradient of its own.
+ */
+export function gapOfRows(x: Tensor, c: Tensor): Tensor {
+  return tf.tidy(() => {
+    const [sum, sumRest] = compensatedSum(...twoProduct(x, x));
+    const [product, productRest] = twoProduct(sum, c);
+    const [gap, gapRest] = twoSum(tf.onesLike(product), tf.neg(product));
+    return tf.add(gap, tf.sub(gapRest, tf.add(productRest, tf.mul(sumRest, c))));
+  });
+}
+
 type Sum = readonly [Tensor, Tensor];
 
 /** a + b and its rounding error (Knuth). */

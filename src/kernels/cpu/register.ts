@@ -3,8 +3,14 @@ import { registerOnce } from '../../specs/spec.js';
 import { knnCpu } from './knn.js';
 import { pairwiseDistanceCpu } from './pairwiseDistance.js';
 import { rowDistanceCpu } from './rowDistance.js';
+import { rowMapCpu } from './rowMap.js';
 
 /** Our kernels of the cpu backend, sorted by name. */
-export const kernels: readonly KernelConfig[] = [knnCpu, pairwiseDistanceCpu, rowDistanceCpu];
+export const kernels: readonly KernelConfig[] = [
+  knnCpu,
+  pairwiseDistanceCpu,
+  rowDistanceCpu,
+  rowMapCpu,
+];
 
 registerOnce(kernels);

@@ -1,0 +1,106 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
+import type { RowMapAttrs } from '../specs/rowMap.js';
+import { lower } from '../specs/rowProgram/functions.js';
+import type {
+  BaseFunction,
+  BinaryFunction,
+  Reduction,
+  RowNode,
+  UnaryFunction,
+} from '../specs/rowProgram/graph.js';
+import { gapOfRows } from './compensated.js';
+import { asin, asinh, log1p, signOf } from './elementary.js';
+
+const NO_FUNCTIONS: ReadonlySet<UnaryFunction> = new Set();
+
+const UNARY: Readonly<Record<BaseFunction, (v: Tensor) => Tensor>> = {
+  neg: (v) => tf.neg(v),
+  abs: (v) => tf.abs(v),
+  sign: signOf,
+  sqrt: (v) => tf.sqrt(v),
+  square: (v) => tf.square(v),
+  exp: (v) => tf.exp(v),
+  log: (v) => tf.log(v),
+  log1p,
+  sin: (v) => tf.sin(v),
+  cos: (v) => tf.cos(v),
+  asin,
+  asinh,
+};
+
+const BINARY: Readonly<Record<BinaryFunction, (left: Tensor, right: Tensor) => Tensor>> = {
+  add: (left, right) => tf.add(left, right),
+  sub: (left, right) => tf.sub(left, right),
+  mul: (left, right) => tf.mul(left, right),
+  div: (left, right) => tf.div(left, right),
+  min: (left, right) => tf.minimum(left, right),
+  max: (left, right) => tf.maximum(left, right),
+};
+
+const COMPARE = { lt: tf.less, le: tf.lessEqual, eq: tf.equal } as const;
+
+const REDUCE: Readonly<Record<Reduction, (args: readonly Tensor[]) => Tensor>> = {
+  sum: ([x]) => tf.sum(x, -1, true),
+  norm: ([x]) => {
+    // Divided by the largest, squares neither overflow nor vanish.
+    const size = tf.max(tf.abs(x), -1, true);
+    const scaled = tf.div(x, tf.where(tf.greater(size, 0), size, tf.onesLike(size)));
+    return tf.mul(size, tf.sqrt(tf.sum(tf.square(scaled), -1, true)));
+  },
+  gap: ([c, x]) => gapOfRows(x, c),
+};
+
+/** A row program in tfjs ops: rows are [n, d], scalars [n, 1]; one row stands for all as [1, d]. */
+export function rowMapComposed(
+  { program, n, d }: RowMapAttrs,
+  inputs: readonly Tensor[],
+): Tensor[] {
+  const lowered = lower(program, NO_FUNCTIONS);
+  const rowCount = lowered.rows.length;
+  const values: Tensor[] = [];
+  const inputOf = (name: string, level: RowNode['level']): Tensor =>
+    level === 'row'
+      ? inputs[lowered.rows.indexOf(name)]
+      : inputs[rowCount + lowered.scalars.indexOf(name)].reshape([-1, 1]);
+  const compute = (node: RowNode): Tensor => {
+    const args = node.args.map((arg) => values[arg]);
+    switch (node.kind) {
+      case 'input':
+        return inputOf(node.name, node.level);
+      case 'constant':
+        return tf.tensor2d([[node.value]], undefined, 'float32');
+      case 'features':
+        return tf.tensor2d([[d]], undefined, 'float32');
+      case 'unary':
+        return UNARY[node.op as BaseFunction](args[0]);
+      case 'binary':
+        return BINARY[node.op](args[0], args[1]);
+      case 'where':
+        return choose(COMPARE[node.op](args[0], args[1]), args[2], args[3]);
+      case 'reduce':
+        return d === 0 ? emptyReduction(node.op, n) : REDUCE[node.op](args);
+    }
+  };
+  for (const node of lowered.nodes) values.push(compute(node));
+  return lowered.outputs.map(({ node, level }) =>
+    level === 'row'
+      ? values[node].broadcastTo([n, d])
+      : values[node].broadcastTo([n, 1]).reshape([n]),
+  );
+}
+
+const emptyReduction = (op: Reduction, n: number): Tensor =>
+  op === 'gap' ? tf.ones([n, 1]) : tf.zeros([n, 1]);
+
+/** tf.where wants one shape; the parts may be one row, or one column. */
+function choose(condition: Tensor, then: Tensor, otherwise: Tensor): Tensor {
+  const shape = [condition.shape, then.shape, otherwise.shape].reduce((a, b) =>
+    tf.broadcast_util.assertAndGetBroadcastShape(a, b),
+  );
+  return tf.where(
+    condition.broadcastTo(shape),
+    then.broadcastTo(shape),
+    otherwise.broadcastTo(shape),
+  );
+}
