@@ -28,6 +28,7 @@ import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
 import { residentCases } from './resident.bench.js';
 import { measureCeilings } from './roofline.js';
 import { rowCases } from './rowDistance.bench.js';
+import { rowMapCases } from './rowMap.bench.js';
 import { scoreCases, trainCases } from './sage.bench.js';
 
 const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
@@ -37,6 +38,7 @@ const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   metrics: metricCases,
   pairwiseDistance: pairwiseCases,
   rowDistance: rowCases,
+  rowMap: rowMapCases,
   matMul: matMulCases,
   train: trainCases,
   score: scoreCases,

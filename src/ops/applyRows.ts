@@ -3,7 +3,7 @@ import type { Tensor, TensorLike } from '@tensorflow/tfjs';
 import { DomainError, DtypeError, ShapeError } from '../errors.js';
 import type { RowProgram } from '../specs/rowProgram/graph.js';
 import { broadcastShapes, formatShape, sizeOf } from '../util/shape.js';
-import { rowMap } from './rowMap.js';
+import { runRowProgram } from './rowProgram.js';
 
 /** Rows: a tensor or nested array [..., d]. */
 export type RowsLike = Tensor | TensorLike;
@@ -95,7 +95,7 @@ export function applyRows(op: string, program: RowProgram, given: RowArguments):
       const same = formatShape(full) === formatShape(tensor.shape);
       return (same ? tensor : tensor.broadcastTo(full)).reshape([n, ...width]);
     };
-    const results = rowMap(
+    const results = runRowProgram(
       program,
       rows.map((tensor, i) => flat(tensor, leads[i], [d])),
       scalars.map((tensor, i) => flat(tensor, leads[rows.length + i], [])),

@@ -64,6 +64,8 @@ export function rowMapComposed(
       ? inputs[lowered.rows.indexOf(name)]
       : inputs[rowCount + lowered.scalars.indexOf(name)].reshape([-1, 1]);
   const compute = (node: RowNode): Tensor => {
+    // Not every backend broadcasts to tensors without values.
+    if (d === 0 && node.level === 'row') return tf.zeros([n, 0]);
     const args = node.args.map((arg) => values[arg]);
     switch (node.kind) {
       case 'input':
@@ -85,7 +87,9 @@ export function rowMapComposed(
   for (const node of lowered.nodes) values.push(compute(node));
   return lowered.outputs.map(({ node, level }) =>
     level === 'row'
-      ? values[node].broadcastTo([n, d])
+      ? d === 0
+        ? tf.zeros([n, 0])
+        : values[node].broadcastTo([n, d])
       : values[node].broadcastTo([n, 1]).reshape([n]),
   );
 }

@@ -1,6 +1,7 @@
 import { pairwiseDistanceSpec } from './pairwiseDistance.js';
 import { knnSpec } from './knn.js';
 import { rowDistanceSpec } from './rowDistance.js';
+import { rowMapSpec } from './rowMap.js';
 
 /** How an op runs on a backend: our own kernel, composed of the backend's tfjs kernels, or not at all. */
 export type CapabilityState = 'kernel' | 'composed' | 'unsupported';
@@ -18,7 +19,7 @@ export const BACKENDS = ['cpu', 'wasm', 'webgpu', 'tensorflow'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 /** Specs of all ops, sorted by name. */
-export const SPECS = [knnSpec, pairwiseDistanceSpec, rowDistanceSpec] as const;
+export const SPECS = [knnSpec, pairwiseDistanceSpec, rowDistanceSpec, rowMapSpec] as const;
 
 /** One row per op and backend: the source of FEATURES.md, of `doctor`, and of the structure test. */
 export const CAPABILITIES: readonly Capability[] = [
@@ -34,6 +35,10 @@ export const CAPABILITIES: readonly Capability[] = [
   { op: 'rowDistance', backend: 'wasm', state: 'kernel' },
   { op: 'rowDistance', backend: 'webgpu', state: 'kernel' },
   { op: 'rowDistance', backend: 'tensorflow', state: 'kernel' },
+  { op: 'rowMap', backend: 'cpu', state: 'kernel' },
+  { op: 'rowMap', backend: 'wasm', state: 'kernel' },
+  { op: 'rowMap', backend: 'webgpu', state: 'kernel' },
+  { op: 'rowMap', backend: 'tensorflow', state: 'kernel' },
 ];
 
 /** A public function that has no kernels of its own: it runs on those of the ops named. */

@@ -54,6 +54,18 @@ export const TOLERANCES = {
     reason:
       'differences of features that were computed in float32, absolute in units of the features',
   },
+  rowMap: {
+    relative: 16 * ULP,
+    absolute: 4 * ULP,
+    reason:
+      'sums of up to 300 float32 products and a handful of operations after them; in units of the ' +
+      'values where these cancel',
+  },
+  rowMapGradient: {
+    relative: 2e-4,
+    absolute: 2e-5,
+    reason: 'float32 gradients against central differences in float64, whose own error is 1e-6',
+  },
   shares: {
     relative: 32 * ULP,
     absolute: 16 * ULP,

@@ -58,6 +58,12 @@ export type Unary =
   | 'Cos'
   | 'Asin'
   | 'Asinh'
+  | 'Expm1'
+  | 'Sinh'
+  | 'Cosh'
+  | 'Tanh'
+  | 'Atan'
+  | 'Atanh'
   | 'IsNan'
   | 'IsFinite'
   | 'Where';

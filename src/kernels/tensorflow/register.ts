@@ -3,6 +3,7 @@ import { registerOnce } from '../../specs/spec.js';
 import { knnTensorflow } from './knn.js';
 import { pairwiseDistanceTensorflow } from './pairwiseDistance.js';
 import { rowDistanceTensorflow } from './rowDistance.js';
+import { rowMapTensorflow } from './rowMap.js';
 
 /**
  * Our kernels of the tensorflow backend. Its native binding loads no custom ops, so they are compositions
@@ -12,6 +13,7 @@ export const kernels: readonly KernelConfig[] = [
   knnTensorflow,
   pairwiseDistanceTensorflow,
   rowDistanceTensorflow,
+  rowMapTensorflow,
 ];
 
 registerOnce(kernels);

@@ -9,12 +9,18 @@ import { overrideMatMul } from './matMul.js';
 import { pairwiseDistanceWasm } from './pairwiseDistance.js';
 import { releasePoints } from './residentPoints.js';
 import { rowDistanceWasm } from './rowDistance.js';
+import { rowMapWasm } from './rowMap.js';
 
 export { setThreads, threadInfo } from './threads.js';
 export type { ThreadInfo } from './threads.js';
 
 /** Our kernels of the wasm backend, sorted by name. */
-export const kernels: readonly KernelConfig[] = [knnWasm, pairwiseDistanceWasm, rowDistanceWasm];
+export const kernels: readonly KernelConfig[] = [
+  knnWasm,
+  pairwiseDistanceWasm,
+  rowDistanceWasm,
+  rowMapWasm,
+];
 
 registerOnce(kernels);
 residency.onRelease(releasePoints);

@@ -5,12 +5,14 @@ import { registerOnce } from '../../specs/spec.js';
 import { knnWebgpu } from './knn.js';
 import { pairwiseDistanceWebgpu } from './pairwiseDistance.js';
 import { rowDistanceWebgpu } from './rowDistance.js';
+import { rowMapWebgpu } from './rowMap.js';
 
 /** Our kernels of the webgpu backend, sorted by name. */
 export const kernels: readonly KernelConfig[] = [
   knnWebgpu,
   pairwiseDistanceWebgpu,
   rowDistanceWebgpu,
+  rowMapWebgpu,
 ];
 
 registerOnce(kernels);

@@ -2,8 +2,12 @@ import { DERIVATIVES } from './functions.js';
 import { RowGraph } from './graph.js';
 import type { Level, RowNode, RowOperand, RowProgram, Value } from './graph.js';
 
-/** Name of the input that holds the gradient of the loss by output `i`. */
-export const outputGradientName = (i: number): string => `dOutput${i}`;
+/**
+ * Name of the input that holds the gradient of the loss by output `i`; the number of inputs keeps the
+ * names of a gradient's own gradient apart.
+ */
+export const outputGradientName = ({ rows, scalars }: RowProgram, i: number): string =>
+  `dOutput${i} of ${rows.length + scalars.length}`;
 
 /** Gradients of a program by reverse accumulation: itself a program. */
 class Gradient {
@@ -21,7 +25,7 @@ class Gradient {
   run(): RowProgram {
     const { graph: g, program } = this;
     program.outputs.forEach(({ node, level }, i) => {
-      const name = outputGradientName(i);
+      const name = outputGradientName(program, i);
       this.accumulate(node, level === 'row' ? g.row(name) : g.scalar(name));
     });
     for (let id = program.nodes.length - 1; id >= 0; id--) {

@@ -346,6 +346,15 @@ export class RowGraph {
   }
 }
 
+/** The program that computes only these outputs of another. */
+export function partOf(program: RowProgram, outputs: readonly number[]): RowProgram {
+  const { graph, values } = RowGraph.from(program);
+  return graph.program(
+    outputs.map((o) => values[program.outputs[o].node]),
+    outputs.map((o) => program.outputs[o].level),
+  );
+}
+
 function keyOf(
   nodes: readonly RowNode[],
   rows: readonly string[],

@@ -48,10 +48,49 @@ export const OP = {
   pmin: [0xfd, 0xea, 0x01],
   pmax: [0xfd, 0xeb, 0x01],
   addWide: [0xfd, 0xf0, 0x01],
+  // float64: scalars, and two in a vector.
+  i32Load: [0x28],
+  i32And: [0x71],
+  i32Mul: [0x6c],
+  f64Const: [0x44],
+  f64Eq: [0x61],
+  f64Lt: [0x63],
+  f64Le: [0x65],
+  f64Abs: [0x99],
+  f64Neg: [0x9a],
+  f64Sqrt: [0x9f],
+  f64Add: [0xa0],
+  f64Sub: [0xa1],
+  f64Mul: [0xa2],
+  f64Div: [0xa3],
+  f64Min: [0xa4],
+  f64Max: [0xa5],
+  f32Load: [0x2a],
+  f32Store: [0x38],
+  f32Demote: [0xb6],
+  f64ConvertU: [0xb8],
+  f64Promote: [0xbb],
+  load64Zero: [0xfd, 0x5d],
+  load32Zero: [0xfd, 0x5c],
+  store64Lane: [0xfd, 0x5b],
+  wideSplat: [0xfd, 0x14],
+  wideExtract: [0xfd, 0x21],
+  wideReplace: [0xfd, 0x22],
+  wideEq: [0xfd, 0x47],
+  wideLt: [0xfd, 0x49],
+  wideLe: [0xfd, 0x4b],
+  wideAbs: [0xfd, 0xec, 0x01],
+  wideNeg: [0xfd, 0xed, 0x01],
+  wideSqrt: [0xfd, 0xef, 0x01],
+  wideSub: [0xfd, 0xf1, 0x01],
+  wideMul: [0xfd, 0xf2, 0x01],
+  wideDiv: [0xfd, 0xf3, 0x01],
+  wideMin: [0xfd, 0xf4, 0x01],
+  wideMax: [0xfd, 0xf5, 0x01],
 } as const satisfies Readonly<Record<string, readonly number[]>>;
 export type Op = keyof typeof OP;
 
-export const TYPE = { i32: 0x7f, v128: 0x7b } as const;
+export const TYPE = { i32: 0x7f, f64: 0x7c, v128: 0x7b } as const;
 export type ValueType = keyof typeof TYPE;
 
 /** Unsigned LEB128. */
@@ -150,6 +189,26 @@ export class FunctionCode {
   /** The address stands on the stack; float32 data promises an alignment of 4 bytes. */
   memory(op: 'load' | 'load32Splat' | 'store', offset: number): void {
     this.bytes.push(...OP[op], 2, ...unsigned(offset));
+  }
+
+  /** A load or store of scalars or of the low lanes; the address (and the value) stand on the stack. */
+  access(op: 'i32Load' | 'f32Load' | 'f32Store' | 'load32Zero' | 'load64Zero', offset = 0): void {
+    this.bytes.push(...OP[op], 2, ...unsigned(offset));
+  }
+
+  /** Store the lower 8 bytes. */
+  storeLow(): void {
+    this.bytes.push(...OP.store64Lane, 2, 0, 0);
+  }
+
+  f64(value: number): void {
+    const bits = new Uint8Array(Float64Array.of(value).buffer);
+    this.bytes.push(...OP.f64Const, ...bits);
+  }
+
+  /** Read or replace a float64 lane. */
+  wideLane(op: 'wideExtract' | 'wideReplace', lane: 0 | 1): void {
+    this.bytes.push(...OP[op], lane);
   }
 
   /** Store the first lane. */
