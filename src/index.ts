@@ -8,6 +8,7 @@ export * from './models/index.js';
 export { customMetric } from './ops/customMetric.js';
 export type { CustomMetric, CustomMetricParts } from './ops/customMetric.js';
 export * from './neighbors/index.js';
+export * as elementary from './ops/elementaryFunctions.js';
 export { knn } from './ops/knn.js';
 export type { KnnOptions, KnnResult } from './ops/knn.js';
 export type { MaskOptions } from './ops/masks.js';

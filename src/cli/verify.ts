@@ -4,7 +4,8 @@ import { writeFileAtomic } from '../data/atomicFile.js';
 import { DomainError } from '../errors.js';
 import { CAPABILITIES } from '../specs/capabilities.js';
 import { VERIFIED_OPS, verifyCases } from '../verify/cases.js';
-import type { VerifyCase } from '../verify/cases.js';
+import { functionCases } from '../verify/functionCases.js';
+import { PreparedMap } from '../verify/maps.js';
 import { flushesSubnormals, PreparedCase } from '../verify/run.js';
 import type { VerifyOps, VerifyRow } from '../verify/run.js';
 import type { CommandContext } from './context.js';
@@ -64,7 +65,7 @@ export async function verify(
 ): Promise<void> {
   const reports = await machine.inspect();
   const names = backendsOf(options, reports);
-  const cases = casesOf(options).map((verifyCase) => new PreparedCase(verifyCase));
+  const cases = casesOf(options);
   const toStdout = terminal.json && file === undefined;
   const print = (text: string): void => {
     if (!toStdout) terminal.print(text);
@@ -77,7 +78,7 @@ export async function verify(
       print(`${backend}${flushes ? ' (takes subnormal numbers for 0)' : ''}\n${HEAD}`);
     }
     for (const prepared of cases) {
-      for (const form of formsOf(prepared.verifyCase.op, backend)) {
+      for (const form of formsOf(prepared.op, backend)) {
         signal.throwIfAborted();
         const row = await prepared.run(form, machine.ops, flushes);
         rows.push(row);
@@ -110,21 +111,30 @@ function backendsOf(options: VerifyOptions, reports: readonly BackendReport[]): 
   });
 }
 
-function casesOf(options: VerifyOptions): VerifyCase[] {
-  const ops = options.ops === undefined ? [...VERIFIED_OPS] : namesIn(options.ops);
-  const bad = ops.find((name) => !VERIFIED_OPS.some((op) => op === name));
+function casesOf(options: VerifyOptions): (PreparedCase | PreparedMap)[] {
+  const known: readonly string[] = [...VERIFIED_OPS, 'rowMap'];
+  const ops = options.ops === undefined ? known : namesIn(options.ops);
+  const bad = ops.find((name) => !known.includes(name));
   if (bad !== undefined || ops.length === 0) {
     throw new DomainError({
       op: 'verify',
       arg: '--ops',
-      expected: `name ops out of ${VERIFIED_OPS.join(', ')}`,
+      expected: `name ops out of ${known.join(', ')}`,
       got: JSON.stringify(bad ?? options.ops),
     });
   }
   const text = options.case ?? '';
-  const cases = verifyCases(options.quick ?? false).filter(
-    ({ op, name }) => ops.includes(op) && name.includes(text),
-  );
+  const quick = options.quick ?? false;
+  const isWanted = ({ op, name }: { readonly op: string; readonly name: string }): boolean =>
+    ops.includes(op) && name.includes(text);
+  const cases = [
+    ...verifyCases(quick)
+      .filter(isWanted)
+      .map((one) => new PreparedCase(one)),
+    ...functionCases(quick)
+      .filter(isWanted)
+      .map((one) => new PreparedMap(one)),
+  ];
   if (cases.length > 0) return cases;
   throw new DomainError({
     op: 'verify',

@@ -17,7 +17,8 @@ export interface RowArguments {
   readonly scalars?: Readonly<Record<string, ScalarsLike>>;
 }
 
-function toFloat32(op: string, arg: string, value: Tensor | TensorLike): Tensor {
+/** A float32 tensor of a tensor or nested array. @throws DtypeError for another element type. */
+export function toFloat32(op: string, arg: string, value: Tensor | TensorLike): Tensor {
   if (!(value instanceof tf.Tensor)) return tf.tensor(value, undefined, 'float32');
   if (value.dtype === 'float32') return value;
   throw new DtypeError({

@@ -56,6 +56,11 @@ export const DERIVED: readonly DerivedFeature[] = [
     how: 'rows stay on the device with what kernels derive of them',
   },
   {
+    name: 'elementary: asinh, acosh1p, atanh, log1p, expm1, sinh, cosh, tanh, sinhc, tanhc, asinhc, atanhc',
+    uses: ['rowMap'],
+    how: 'series and closed forms, at most 4 ulp over the whole domain; gradients to any order',
+  },
+  {
     name: 'gradients of knn',
     uses: ['knn'],
     how: 'derivatives of the pairs found, in slabs; sums over points by products with one-hot slabs',

@@ -62,7 +62,15 @@ export class PreparedCase {
   private neighbours: OracleNeighbours[] | undefined;
   private reference: Result | undefined;
 
-  constructor(readonly verifyCase: VerifyCase) {
+  get op(): string {
+    return this.verifyCase.op;
+  }
+
+  get name(): string {
+    return this.verifyCase.name;
+  }
+
+  constructor(private readonly verifyCase: VerifyCase) {
     const { options, mode, x, y } = verifyCase;
     this.oracle = oracleOf(options, x, y, mode);
   }

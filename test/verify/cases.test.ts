@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { SPECS } from '../../src/specs/capabilities.js';
 import { METRICS } from '../../src/specs/metric.js';
 import { VERIFIED_OPS, verifyCases } from '../../src/verify/cases.js';
+import { functionCases } from '../../src/verify/functionCases.js';
 
 describe('cases of verify', () => {
   const all = verifyCases(false);
 
   it('have every op of the library with every metric', () => {
-    expect([...VERIFIED_OPS].sort()).toEqual(SPECS.map(({ op }) => op).sort());
+    const maps = new Set(functionCases(false).map(({ op }) => op));
+    expect([...VERIFIED_OPS, ...maps].sort()).toEqual(SPECS.map(({ op }) => op).sort());
     for (const op of VERIFIED_OPS) {
       const metrics = new Set(
         all.filter((one) => one.op === op).map(({ options }) => options.metric),

@@ -1,3 +1,4 @@
+import { FLOAT32_MAX } from '../../numerics.js';
 import { RowGraph } from './graph.js';
 import type { DerivedFunction, RowOperand, RowProgram, UnaryFunction, Value } from './graph.js';
 
@@ -148,15 +149,19 @@ const DEFINITIONS: Readonly<Record<DerivedFunction, Definition>> = {
   sinhc: (g, v) => {
     const size = g.unary('abs', v);
     const half = g.unary('exp', g.mul(0.5, size));
-    const far = g.mul(g.div(g.mul(0.5, half), size), half);
+    const far = g.mul(g.div(g.mul(0.5, half), g.min(size, 200)), half);
     const middle = g.div(g.unary('sinh', size), size);
     const near = polynomial(g, g.square(v), SINHC);
     return nearZero(g, v, 1, near, g.where('lt', size, 80, middle, far));
   },
   tanhc: (g, v) =>
     nearZero(g, v, 0.6, polynomial(g, g.square(v), TANHC), g.div(g.unary('tanh', v), v)),
-  asinhc: (g, v) =>
-    nearZero(g, v, 0.3, polynomial(g, g.square(v), ASINHC), g.div(g.unary('asinh', v), v)),
+  asinhc: (g, v) => {
+    const size = g.unary('abs', v);
+    // Of infinity the quotient would be NaN.
+    const far = g.div(g.unary('asinh', g.min(size, FLOAT32_MAX)), size);
+    return nearZero(g, v, 0.3, polynomial(g, g.square(v), ASINHC), far);
+  },
   atanhc: (g, v) =>
     nearZero(g, v, 0.3, polynomial(g, g.square(v), ATANHC), g.div(g.unary('atanh', v), v)),
   coshRoot: (g, z) =>
