@@ -31,8 +31,14 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
   readonly #failed = new WeakMap<DataId, DeviceError>();
   #lastCheck: Promise<unknown> = Promise.resolve();
 
+  /** Programs may have `enable` directives anywhere in their code: see {@link hoistEnables}. */
+  readonly hoistsEnables = true;
+
   constructor(device: GPUDevice, adapterInfo: GPUAdapterInfo) {
     super(device, adapterInfo);
+    const create = device.createShaderModule.bind(device);
+    device.createShaderModule = (descriptor) =>
+      create({ ...descriptor, code: hoistEnables(descriptor.code) });
     this.guard = new DeviceGuard(device);
   }
 
@@ -166,4 +172,14 @@ function programName({ constructor, shaderKey }: WebGPUProgram): string {
   return constructor.name === 'Object' || constructor.name === ''
     ? shaderKey.split('_', 1)[0]
     : constructor.name;
+}
+
+/**
+ * WGSL takes `enable` directives in front of everything else only, and tfjs puts the code of a program
+ * behind its own: move them there. Elsewhere they would be errors, so no valid code changes.
+ */
+function hoistEnables(code: string): string {
+  const directive = /^[ \t]*enable [\w, ]+;[ \t]*$/gm;
+  const enables = code.match(directive);
+  return enables === null ? code : `${enables.join('\n')}\n${code.replace(directive, '')}`;
 }

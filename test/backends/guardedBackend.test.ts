@@ -25,13 +25,14 @@ class MapProgram implements WebGPUProgram {
     readonly outputShape: number[],
     private readonly body: string,
     readonly workgroupSize: [number, number, number] = [64, 1, 1],
+    private readonly directive = '',
   ) {
     this.dispatch = [Math.ceil(outputShape[0] / 64), 1, 1];
     this.shaderKey = `map_${body}`;
   }
 
   getUserCode(): string {
-    return `fn main(index : i32) { if (index < uniforms.size) { setOutputAtIndex(index, ${this.body}); } }`;
+    return `${this.directive}fn main(index : i32) { if (index < uniforms.size) { setOutputAtIndex(index, ${this.body}); } }`;
   }
 }
 
@@ -54,6 +55,16 @@ describeOnBackend('webgpu', 'webgpu with errors that throw', () => {
     await expect(read).rejects.toThrow(/^webgpu: MapProgram: .*no matching overload/s);
     // tfjs keeps zeros for it; they must not come out later either.
     await expect(y.data()).rejects.toThrow(DeviceError);
+  });
+
+  it('enable directives in the code of a program come first', async ({ skip }) => {
+    const { device } = guarded();
+    skip(!device.features.has('shader-f16'), 'this device has no shader-f16');
+    const half = new MapProgram([3], 'f32(f16(x[index]) * 2.0h)', [64, 1, 1], 'enable f16;\n');
+    const x = tf.tensor1d([1.5, 0.25, -2]);
+    const y = run(half, x);
+    expect(Array.from(await y.data())).toEqual([3, 0.5, -4]);
+    tf.dispose([x, y]);
   });
 
   it('a shader that does not compile rejects at every use, not only the first', async () => {

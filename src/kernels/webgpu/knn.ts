@@ -10,8 +10,9 @@ import type { DeviceFacts } from './knnPlan.js';
 import { KnnPrograms } from './knnPrograms.js';
 import type { KnnCall } from './knnCall.js';
 import { DeviceWork } from './ownPipelines.js';
+import { subgroupsOf } from './subgroups.js';
 
-function factsOf({ device }: WebGPUBackend): DeviceFacts {
+export function factsOf({ device }: WebGPUBackend): DeviceFacts {
   const { limits } = device;
   // Older engines have no such member.
   const info = device.adapterInfo as GPUAdapterInfo | undefined;
@@ -19,6 +20,7 @@ function factsOf({ device }: WebGPUBackend): DeviceFacts {
     maxBinding: limits.maxStorageBufferBindingSize,
     maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,
     software: /software|swiftshader|llvmpipe|warp/i.test(`${info?.architecture} ${info?.device}`),
+    subgroups: subgroupsOf(device),
   };
 }
 
@@ -35,7 +37,8 @@ function emptyOutputs({ attrs, backend, outputs }: KnnCall): TensorInfo[] {
 /** Dispatches of the last search: what tests and benchmarks report. */
 export const lastSearch = { dispatches: 0 };
 
-function compute(call: KnnCall): TensorInfo[] {
+/** The kernel on a device of which these are the facts. */
+export function knnWith(call: KnnCall, facts: DeviceFacts): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const [batch, q, d] = inputs.queries.shape;
   const n = inputs.points.shape[1];
@@ -43,7 +46,7 @@ function compute(call: KnnCall): TensorInfo[] {
   const { k, form, mode } = attrs;
   const [, allowedRows = 0, words = 0] = inputs.allowed?.shape ?? [];
   const allowedWords = allowedRows > 1 ? words : 0;
-  const plan = planKnn({ batch, q, n, d, k, form, mode, allowedWords }, factsOf(backend));
+  const plan = planKnn({ batch, q, n, d, k, form, mode, allowedWords }, facts);
   const masks = {
     self: attrs.selfOffset !== undefined,
     allowed: inputs.allowed !== undefined,
@@ -67,4 +70,6 @@ function compute(call: KnnCall): TensorInfo[] {
   return results;
 }
 
-export const knnWebgpu = defineKernel(knnSpec, 'webgpu', compute);
+export const knnWebgpu = defineKernel(knnSpec, 'webgpu', (call: KnnCall) =>
+  knnWith(call, factsOf(call.backend)),
+);

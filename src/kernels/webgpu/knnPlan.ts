@@ -2,6 +2,8 @@ import { spareCandidates } from '../shared/candidates.js';
 import type { MetricForm, Mode } from '../../specs/metricForm.js';
 import { FLOAT32_ROUNDOFF } from '../../numerics.js';
 import { rankRoundings } from './formError.js';
+import { blockLanes } from './subgroups.js';
+import type { Subgroups } from './subgroups.js';
 import type { Tile, TileSum } from './wgsl/scanTile.js';
 
 /**
@@ -45,6 +47,8 @@ export interface DeviceFacts {
   readonly maxWorkgroups: number;
   /** A driver that runs on the CPU. */
   readonly software: boolean;
+  /** Undefined without the feature. */
+  readonly subgroups: Subgroups | undefined;
 }
 
 export interface Problem {
@@ -86,6 +90,8 @@ export interface KnnPlan {
   readonly operationsPerDispatch: number;
   /** Threads of a workgroup that sorts a list. */
   readonly sortThreads: number;
+  /** Of these, how many side by side are in one subgroup for certain; 0 without subgroups. */
+  readonly sortLanes: number;
   readonly maxWorkgroups: number;
 }
 
@@ -218,6 +224,7 @@ export function planKnn(problem: Problem, device: DeviceFacts): KnnPlan {
     Math.floor(elements / Math.max(1, d)),
     Math.floor((elements - aux * rows - centre) / Math.max(1, aux)),
   );
+  const sortThreads = device.software ? 16 : 128;
   return {
     ...aims,
     tile: tileFor(aims.sum, rowsPerBlock, device.software),
@@ -230,7 +237,8 @@ export function planKnn(problem: Problem, device: DeviceFacts): KnnPlan {
     batchesPerBlock,
     pointsPerSlice: Math.max(1, pointsPerSlice),
     operationsPerDispatch: device.software ? SOFTWARE_OPERATIONS : OPERATIONS,
-    sortThreads: device.software ? 16 : 128,
+    sortThreads,
+    sortLanes: blockLanes(device.subgroups, sortThreads),
     maxWorkgroups: device.maxWorkgroups,
   };
 }

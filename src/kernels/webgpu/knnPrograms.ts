@@ -22,6 +22,7 @@ import {
 import { pairDirectCode } from './wgsl/pairDirect.js';
 import { pairPreciseCode } from './wgsl/pairPrecise.js';
 import { tileScanCode } from './wgsl/scanTile.js';
+import { ENABLE_SUBGROUPS } from './wgsl/subgroup.js';
 
 /** The arrays that the shaders of the search know, by name. */
 const ARRAYS = {
@@ -53,7 +54,7 @@ function program(
   key: string,
   arrays: readonly Access[],
   code: string,
-  aligned = false,
+  { aligned = false, lanes = 0 }: { readonly aligned?: boolean; readonly lanes?: number } = {},
 ): KnnProgram {
   const bindings = arrays.map(([name, access]) => ({
     name,
@@ -68,7 +69,7 @@ function program(
     key: `latentKnn ${key} (${arrays.map(([name]) => name).join(' ')})`,
     arrays: arrays.map(([name]) => name),
     bindings,
-    code: `${PARAMS_CODE}\n${declarations.join('\n')}\n${code}`,
+    code: `${lanes > 0 ? ENABLE_SUBGROUPS : ''}\n${PARAMS_CODE}\n${declarations.join('\n')}\n${code}`,
   };
 }
 
@@ -122,7 +123,7 @@ export class KnnPrograms {
       `scan ${this.name} ${sum} ${shape} ${aligned}`,
       this.scanArrays(false),
       tileScanCode({ tile, sum, form, formCode: this.code, aligned, masks }),
-      aligned,
+      { aligned },
     );
   }
 
@@ -135,10 +136,12 @@ export class KnnPrograms {
   }
 
   revisit(precise: boolean, listed: boolean): KnnProgram {
+    const { sortThreads, sortLanes: lanes } = this.search.plan;
     return program(
-      `revisit ${this.name} ${precise} ${listed} ${this.search.plan.sortThreads}`,
+      `revisit ${this.name} ${precise} ${listed} ${sortThreads} ${lanes}`,
       this.scanArrays(precise),
-      revisitCode(this.search.plan.sortThreads, this.pairCode(precise), this.search.masks, listed),
+      revisitCode(sortThreads, lanes, this.pairCode(precise), this.search.masks, listed),
+      { lanes },
     );
   }
 
@@ -147,18 +150,22 @@ export class KnnPrograms {
   }
 
   select(listed: boolean): KnnProgram {
+    const { sortThreads, sortLanes: lanes } = this.search.plan;
     return program(
-      `select ${listed} ${this.search.plan.sortThreads}`,
+      `select ${listed} ${sortThreads} ${lanes}`,
       write('pairs', 'counts'),
-      selectCode(this.search.plan.sortThreads, listed),
+      selectCode(sortThreads, lanes, listed),
+      { lanes },
     );
   }
 
   resort(): KnnProgram {
+    const { sortThreads, sortLanes: lanes } = this.search.plan;
     return program(
-      `resort ${this.search.plan.sortThreads}`,
+      `resort ${sortThreads} ${lanes}`,
       write('pairs', 'counts'),
-      resortCode(this.search.plan.sortThreads),
+      resortCode(sortThreads, lanes),
+      { lanes },
     );
   }
 

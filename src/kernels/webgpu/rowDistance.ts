@@ -8,6 +8,8 @@ import { checkBinding } from './limits.js';
 import { pairRule } from './pairRule.js';
 import type { PairRule } from './pairRule.js';
 import { copyRows, rowRanges } from './rowSlices.js';
+import { blockLanes, programSubgroups } from './subgroups.js';
+import type { Subgroups } from './subgroups.js';
 import { unitRows, unitWidth } from './unitRows.js';
 import { WORKGROUP_NUMBER, workgroupFolds } from './wgsl/workgroup.js';
 
@@ -32,10 +34,11 @@ class RowDistanceProgram implements WebGPUProgram {
     rows: number,
     private readonly rule: PairRule,
     private readonly shared: boolean,
+    private readonly block: number,
   ) {
     this.dispatch = [shared ? rows : Math.ceil(rows / THREADS), 1, 1];
     this.variableNames = rule.aux > 0 ? ['xRows', 'yRows', 'xAux', 'yAux'] : ['xRows', 'yRows'];
-    this.shaderKey = `latentRowDistance_${rule.key}_${shared}`;
+    this.shaderKey = `latentRowDistance_${rule.key}_${shared}_${shared ? block : 0}`;
   }
 
   getUserCode(): string {
@@ -51,7 +54,7 @@ class RowDistanceProgram implements WebGPUProgram {
     const [lane, step] = shared ? ['i32(localIndex)', THREADS] : ['0', 1];
     return `
   ${WORKGROUP_NUMBER}
-  ${shared ? workgroupFolds(THREADS) : ''}
+  ${shared ? workgroupFolds(THREADS, this.block) : ''}
   ${rule.code}
 
   fn main(index : i32) {
@@ -85,11 +88,13 @@ type Call = KernelCall<'x' | 'y', RowDistanceAttrs, WebGPUBackend, 'xAux' | 'yAu
 /**
  * The kernel within a given limit.
  * @param limit Bytes of one storage binding; inputs above it are copied in parts.
+ * @param subgroups Undefined for the programs that do without.
  * @throws UnsupportedError when the output, or one row, does not fit a binding.
  */
 export function rowDistanceWithin(
   { inputs, attrs, backend, outputs }: Call,
   limit: number,
+  subgroups: Subgroups | undefined = programSubgroups(backend),
 ): TensorInfo[] {
   const { form } = attrs;
   const [n, d] = inputs.x.shape;
@@ -117,11 +122,15 @@ export function rowDistanceWithin(
       return ranges.length === 1 ? rows : keep(copyRows(backend, rows, 0, range));
     };
     let sides = [part(inputs.x), part(inputs.y)];
-    if (cosine) sides = sides.map((rows, set) => keep(unitRows(backend, rows, set === 0 ? 0 : 1)));
+    if (cosine) {
+      sides = sides.map((rows, set) => keep(unitRows(backend, rows, set === 0 ? 0 : 1, subgroups)));
+    }
     if (inputs.xAux !== undefined && inputs.yAux !== undefined) {
       sides.push(part(inputs.xAux), part(inputs.yAux));
     }
-    const program = new RowDistanceProgram(shape, range.count, rule, features >= SHARED_FEATURES);
+    const shared = features >= SHARED_FEATURES;
+    const block = blockLanes(subgroups, THREADS);
+    const program = new RowDistanceProgram(shape, range.count, rule, shared, block);
     const uniforms = [range.count, features, range.first].map((value) => ({
       type: 'int32',
       data: [value],

@@ -1,6 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
 import { paddedWidth } from './preparedRows.js';
+import { blockLanes, programSubgroups } from './subgroups.js';
+import type { Subgroups } from './subgroups.js';
 import { WORKGROUP_NUMBER, workgroupFolds } from './wgsl/workgroup.js';
 
 const THREADS = 64;
@@ -23,9 +25,13 @@ class UnitRowsProgram implements WebGPUProgram {
   readonly workgroupSize: [number, number, number] = [THREADS, 1, 1];
   readonly dispatchLayout = { x: [0, 1, 2] };
   dispatch: [number, number, number];
-  shaderKey = 'latentUnitRows';
+  shaderKey: string;
 
-  constructor(readonly outputShape: number[]) {
+  constructor(
+    readonly outputShape: number[],
+    private readonly block: number,
+  ) {
+    this.shaderKey = `latentUnitRows_${block}`;
     this.dispatch = [outputShape[0] * outputShape[1], 1, 1];
   }
 
@@ -36,7 +42,7 @@ class UnitRowsProgram implements WebGPUProgram {
   getUserCode(): string {
     return `
   ${WORKGROUP_NUMBER}
-  ${workgroupFolds(THREADS)}
+  ${workgroupFolds(THREADS, this.block)}
 
   fn main(index : i32) {
     let row = workgroupNumber();
@@ -84,9 +90,15 @@ class UnitRowsProgram implements WebGPUProgram {
  * above {@link ZERO_ROW_BOUND}.
  * @param set 0 for the first set, 1 for the second: a zero row is marked in a feature of its own set.
  */
-export function unitRows(backend: WebGPUBackend, rows: TensorInfo, set: 0 | 1): TensorInfo {
+export function unitRows(
+  backend: WebGPUBackend,
+  rows: TensorInfo,
+  set: 0 | 1,
+  subgroups: Subgroups | undefined = programSubgroups(backend),
+): TensorInfo {
   const [batch, n, d] = rows.shape;
-  const program = new UnitRowsProgram([batch, n, unitWidth(d)]);
+  const block = blockLanes(subgroups, THREADS);
+  const program = new UnitRowsProgram([batch, n, unitWidth(d)], block);
   return backend.runWebGPUProgram(program, [rows], 'float32', [{ type: 'int32', data: [set] }]);
 }
 

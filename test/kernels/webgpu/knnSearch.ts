@@ -63,13 +63,19 @@ function tensorsOf(search: Search): Record<string, tf.Tensor> {
   return tensors;
 }
 
-/** Run the kernel of the active backend. */
-export async function searchOnDevice(search: Search): Promise<Found> {
+type Tensors = Record<'queries' | 'points', tf.Tensor> & Partial<Record<string, tf.Tensor>>;
+type Runner = (inputs: Tensors, attrs: KnnAttrs) => tf.Tensor[];
+
+/** Run the kernel of the active backend, or another way to it. */
+export async function searchOnDevice(
+  search: Search,
+  run: Runner = (inputs, attrs) => runKernel(knnSpec, inputs, attrs),
+): Promise<Found> {
   const tensors = tensorsOf(search);
   const { queries, points, ...rest } = tensors;
   const { form, k, mode = 'exact', selfOffset } = search;
   const attrs = { form, k, mode, selfOffset, resident: false };
-  const [distances, indices] = runKernel(knnSpec, { queries, points, ...rest }, attrs);
+  const [distances, indices] = run({ queries, points, ...rest }, attrs);
   expect(distances.shape).toEqual([search.batch ?? 1, search.q, k]);
   expect(indices.dtype).toBe('int32');
   const found = {

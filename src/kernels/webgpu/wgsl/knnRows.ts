@@ -36,9 +36,9 @@ ${main(
 )}`;
 
 /** Sort the candidates of a row in among its best. */
-export const selectCode = (threads: number, listed: boolean): string => `
+export const selectCode = (threads: number, lanes: number, listed: boolean): string => `
 ${KEYS}
-${sortRowCode(threads)}
+${sortRowCode(threads, lanes)}
 var<workgroup> fresh : u32;
 ${main(
   threads,
@@ -52,9 +52,9 @@ ${main(
 )}`;
 
 /** Sort a row's best again, of which the keys have changed. */
-export const resortCode = (threads: number): string => `
+export const resortCode = (threads: number, lanes: number): string => `
 ${KEYS}
-${sortRowCode(threads)}
+${sortRowCode(threads, lanes)}
 ${main(threads, `  sortRow(${rowOf(false)}, lane, params.kept);`)}`;
 
 /**
@@ -63,6 +63,7 @@ ${main(threads, `  sortRow(${rowOf(false)}, lane, params.kept);`)}`;
  */
 export const revisitCode = (
   threads: number,
+  lanes: number,
   pairCode: string,
   masks: MaskKinds,
   listed: boolean,
@@ -71,7 +72,7 @@ ${KEYS}
 ${VISITING_ORDER}
 ${maskCode(masks)}
 ${OFFER}
-${sortRowCode(threads)}
+${sortRowCode(threads, lanes)}
 ${pairCode}
 var<workgroup> fresh : u32;
 ${main(
