@@ -75,7 +75,10 @@ fn pairExists(row : u32, j : u32) -> bool {
 `;
 }
 
-/** Offer a pair of which the key may be small enough to the row's list. */
+/**
+ * Offer a pair of which the key may be small enough to the row's list. Threads of a subgroup could append
+ * with one atomic addition, but get here rarely, at different times and for different rows.
+ */
 export const OFFER = `
 fn offer(row : u32, j : u32, key : u32) {
   let last = pairs[row * params.room + params.kept - 1u];
