@@ -9,17 +9,16 @@ import { planKnn } from './knnPlan.js';
 import type { DeviceFacts } from './knnPlan.js';
 import { KnnPrograms } from './knnPrograms.js';
 import type { KnnCall } from './knnCall.js';
+import { isSoftwareDevice } from './limits.js';
 import { DeviceWork } from './ownPipelines.js';
 import { subgroupsOf } from './subgroups.js';
 
 export function factsOf({ device }: WebGPUBackend): DeviceFacts {
   const { limits } = device;
-  // Older engines have no such member.
-  const info = device.adapterInfo as GPUAdapterInfo | undefined;
   return {
     maxBinding: limits.maxStorageBufferBindingSize,
     maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,
-    software: /software|swiftshader|llvmpipe|warp/i.test(`${info?.architecture} ${info?.device}`),
+    software: isSoftwareDevice(device),
     subgroups: subgroupsOf(device),
   };
 }

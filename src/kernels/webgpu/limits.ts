@@ -27,3 +27,10 @@ export function checkBinding(
     fix: 'Process fewer rows at a time.',
   });
 }
+
+/** Whether a device runs on the CPU (lavapipe, SwiftShader, WARP), as far as it says. */
+export function isSoftwareDevice(device: GPUDevice): boolean {
+  // Older engines have no such member.
+  const info = device.adapterInfo as GPUAdapterInfo | undefined;
+  return /software|swiftshader|llvmpipe|warp/i.test(`${info?.architecture} ${info?.device}`);
+}

@@ -8,6 +8,7 @@ import { partOf } from '../../specs/rowProgram/graph.js';
 import type { RowProgram, UnaryFunction } from '../../specs/rowProgram/graph.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
+import { isSoftwareDevice } from './limits.js';
 import { DeviceWork, elementsOf } from './ownPipelines.js';
 import type { BufferPart, OwnProgram, ProgramBinding } from './ownPipelines.js';
 import { bindingsOf, countWords, ROW_THREADS, rowProgramCode } from './wgsl/rowProgram.js';
@@ -20,9 +21,7 @@ type Call = KernelCall<never, RowMapAttrs, WebGPUBackend, RowMapInput>;
 
 /** Threads that share a row: a software device runs them one after the other. */
 function lanesFor(d: number, device: GPUDevice): number {
-  // Older engines have no such member.
-  const info = device.adapterInfo as GPUAdapterInfo | undefined;
-  if (/software|swiftshader|llvmpipe|warp/i.test(`${info?.architecture} ${info?.device}`)) return 1;
+  if (isSoftwareDevice(device)) return 1;
   const wanted = 2 ** Math.floor(Math.log2(Math.max(1, d / FEATURES_PER_THREAD)));
   return Math.min(ROW_THREADS, wanted);
 }
