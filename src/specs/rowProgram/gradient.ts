@@ -92,13 +92,16 @@ class Gradient {
             give(1, g.neg(this.times(share, this.values[id])));
             return;
           }
+          // Equal arguments: min gives to the first and max to the second, so that both together
+          // differentiate as the sorted pair that they are.
           case 'min':
-          case 'max': {
-            const [small, large] = node.op === 'min' ? [a, b] : [b, a];
-            give(0, g.where('le', small, large, adjoint, 0));
-            give(1, g.where('le', small, large, 0, adjoint));
+            give(0, g.where('le', a, b, adjoint, 0));
+            give(1, g.where('le', a, b, 0, adjoint));
             return;
-          }
+          case 'max':
+            give(0, g.where('lt', b, a, adjoint, 0));
+            give(1, g.where('lt', b, a, 0, adjoint));
+            return;
         }
         return;
       case 'where': {

@@ -246,6 +246,17 @@ export class RowGraph {
     return this.mul(large, this.sqrt(this.add(1, this.square(ratio))));
   }
 
+  /** Angle of the point (x, y) in (-pi, pi], 0 at the origin, where its gradient is 0 too. */
+  atan2(y: RowOperand, x: RowOperand): Value {
+    const [height, width] = [this.unary('abs', y), this.unary('abs', x)];
+    const small = this.where('le', height, width, height, width);
+    const large = this.where('le', height, width, width, height);
+    const near = this.unary('atan', this.safeDiv(small, large));
+    const quarter = this.where('le', height, width, near, this.sub(Math.PI / 2, near));
+    const half = this.where('lt', x, 0, this.sub(Math.PI, quarter), quarter);
+    return this.where('lt', y, 0, this.neg(half), half);
+  }
+
   /** Sum over the features; of a scalar, d times it. */
   sum(of: RowOperand): Value {
     const v = this.lift(of);
