@@ -17,3 +17,24 @@ export const FLOAT32_ROUNDOFF = 2 ** -24;
  * and large enough that the cost of a call stays small beside its work.
  */
 export const SLAB_ELEMENTS = 2 ** 22;
+
+/**
+ * Largest sqrt(c) |x| that projection into the Poincaré ball leaves, 1 - 2^-22: scaling a row rounds its
+ * length by 2^-23 at most, so it stays inside the ball. The radius is 15.94 / sqrt(c).
+ */
+export const BALL_LARGEST_NORM = 1 - 2 ** -22;
+
+/**
+ * Smallest 1 - c |x|^2 with which a point enters a map of the ball, 2^-24: below what projection
+ * leaves (2^-21), so it is met only by rows at or past the boundary, and keeps quotients finite.
+ */
+export const BALL_SMALLEST_GAP = 2 ** -24;
+
+/** Past it tanh is 1 to the last digit of float64, and 1 / cosh^2 is still a normal number. */
+export const TANH_SATURATION = 20;
+
+/** Largest argument of sinh and cosh in maps of the hyperboloid: e^87 / 2 is within float32. */
+export const LARGEST_HYPERBOLIC_ANGLE = 87;
+
+/** Largest sqrt(c) times radius that projection onto the hyperboloid leaves: c |x|^2 is within float32. */
+export const LORENTZ_LARGEST_RADIUS = 44;

@@ -30,8 +30,8 @@ export function toFloat32(op: string, arg: string, value: Tensor | TensorLike): 
   });
 }
 
-/** Numbers that the host knows are checked; those on a device are not read for it. */
-function checkPositive(op: string, arg: string, value: ScalarsLike): void {
+/** Numbers that the host knows are checked; those on a device are not read for it. @throws DomainError */
+export function checkPositive(op: string, arg: string, value: ScalarsLike): void {
   if (typeof value !== 'number' || (value > 0 && Number.isFinite(value))) return;
   throw new DomainError({ op, arg, expected: 'be a finite number above 0', got: String(value) });
 }
