@@ -21,6 +21,18 @@ export function csvName(input: CsvInput): string {
   return typeof input === 'string' ? input : input.name;
 }
 
+/** How lines are cut where it is not the plain way of CSV. */
+export interface CsvLayout {
+  /** What errors call the reader. Default 'csv'. */
+  readonly op?: string;
+  /** Between cells; several are all taken. Default: a tab for .tsv, a comma for others. */
+  readonly delimiter?: string | string[];
+  /** Lines that start with this are left out. Default: none. */
+  readonly comment?: string;
+  /** Lines may differ in length. Default false. */
+  readonly ragged?: boolean;
+}
+
 /**
  * Records of a CSV file (or of a .tsv file, split at tabs), decompressed when it is gzip.
  * @throws DataError when it cannot be read, a quote is not closed, or lines differ in length.
@@ -28,14 +40,19 @@ export function csvName(input: CsvInput): string {
 export async function* csvRecords(
   input: CsvInput,
   signal?: AbortSignal,
+  layout: CsvLayout = {},
 ): AsyncGenerator<CsvRecord> {
   const path = csvName(input);
+  const { op = OP, delimiter = /\.tsv(\.gz)?$/.test(path) ? '\t' : ',' } = layout;
   const bytes =
-    typeof input === 'string' ? byteStream(await openByteSource(OP, input)) : input.stream;
+    typeof input === 'string' ? byteStream(await openByteSource(op, input)) : input.stream;
   const parser = parse({
     bom: true,
-    delimiter: /\.tsv(\.gz)?$/.test(path) ? '\t' : ',',
+    comment: layout.comment ?? null,
+    comment_no_infix: true,
+    delimiter,
     info: true,
+    relax_column_count: layout.ragged ?? false,
     skip_empty_lines: true,
     trim: true,
   });
@@ -48,12 +65,12 @@ export async function* csvRecords(
       yield { cells: record, line: info.lines };
     }
   } catch (error) {
-    if (error instanceof CsvError) throw csvFault(path, error);
-    throw asReadError(OP, path, error);
+    if (error instanceof CsvError) throw csvFault(op, path, error);
+    throw asReadError(op, path, error);
   }
 }
 
-function csvFault(path: string, error: CsvError): DataError {
+function csvFault(op: string, path: string, error: CsvError): DataError {
   const line = typeof error.lines === 'number' ? ` in line ${error.lines}` : '';
   const [expected, fix] =
     error.code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH'
@@ -61,7 +78,7 @@ function csvFault(path: string, error: CsvError): DataError {
       : ['be well-formed CSV (RFC 4180)', 'Check the quotes around there.'];
   const got = error.message.replace(/\s+/g, ' ').replace(/\.$/, '');
   return new DataError(
-    { op: OP, arg: path, expected, got: `an error${line}: ${got}`, fix },
+    { op, arg: path, expected, got: `an error${line}: ${got}`, fix },
     { cause: error },
   );
 }

@@ -1,6 +1,8 @@
 export { writeFileAtomic } from './atomicFile.js';
 export { DEFORMATIONS, deformRows, flipStaysValid } from './deform.js';
 export type { DeformationName } from './deform.js';
+export { readEdgeList } from './edgeList.js';
+export type { EdgeList, EdgeListOptions } from './edgeList.js';
 export { loadDataset, streamDataset } from './load.js';
 export type { LoadOptions, StreamOptions } from './load.js';
 export { cacheFolder } from './locate.js';
@@ -27,3 +29,4 @@ export { splitRows } from './split.js';
 export type { Sample, SplitRows } from './split.js';
 export { checkFolderTarget, withStagedFolder } from './stagedFolder.js';
 export type { OverwriteOptions } from './stagedFolder.js';
+export { transitiveClosure } from './transitiveClosure.js';
