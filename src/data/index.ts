@@ -30,3 +30,5 @@ export type { Sample, SplitRows } from './split.js';
 export { checkFolderTarget, withStagedFolder } from './stagedFolder.js';
 export type { OverwriteOptions } from './stagedFolder.js';
 export { transitiveClosure } from './transitiveClosure.js';
+export { loadWordnet } from './wordnet.js';
+export type { WordnetHierarchy, WordnetOptions, WordnetSet } from './wordnet.js';

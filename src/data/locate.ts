@@ -122,9 +122,10 @@ async function findInPlace(
   return undefined;
 }
 
-async function findFiles(
+/** The files of a folder, each as it is or with .gz; undefined when one is not there. */
+export async function findFiles(
   dir: string,
-  files: readonly CatalogFile[],
+  files: readonly Pick<CatalogFile, 'name'>[],
 ): Promise<readonly string[] | undefined> {
   const paths: string[] = [];
   for (const { name } of files) {
@@ -170,7 +171,7 @@ async function sha256Of(path: string): Promise<string> {
 }
 
 /** Folder of an installed package, seen from the working directory or from this package. */
-function packageFolder(name: string): string | undefined {
+export function packageFolder(name: string): string | undefined {
   const from = [pathToFileURL(join(process.cwd(), 'noop.js')), import.meta.url];
   for (const base of from) {
     try {
