@@ -44,3 +44,44 @@ export function averagePrecision(
   }
   return area;
 }
+
+/** Rank of each relevant item among those that are not, ties one half, best 1. */
+export function ranksAmongOthers(
+  distances: readonly number[],
+  relevant: readonly boolean[],
+): number[] {
+  return distances.flatMap((own, i) => {
+    if (!relevant[i]) return [];
+    const others = distances.filter((_, j) => !relevant[j]);
+    const nearer = others.filter((d) => d < own).length;
+    return [1 + nearer + others.filter((d) => d === own).length / 2];
+  });
+}
+
+/** MAP and mean rank of a relation from a matrix of distances; a node is not ranked for itself. */
+export function rankScores(
+  distances: readonly (readonly number[])[],
+  relevant: (u: number, v: number) => boolean,
+): { map: number; meanRank: number } {
+  const precisions: number[] = [];
+  const ranks: number[] = [];
+  distances.forEach((row, u) => {
+    const others = row.map((_, v) => v).filter((v) => v !== u);
+    const marks = others.map((v) => relevant(u, v));
+    if (!marks.includes(true)) return;
+    const values = others.map((v) => row[v]);
+    precisions.push(averagePrecision(values, marks));
+    ranks.push(...ranksAmongOthers(values, marks));
+  });
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { map: mean(precisions), meanRank: mean(ranks) };
+}
+
+/** Distance in the ball of curvature -1, by the textbook formula. */
+export function ballDistance(x: readonly number[], y: readonly number[]): number {
+  const squares = (v: readonly number[]): number =>
+    v.reduce((sum, value) => sum + value * value, 0);
+  const difference = squares(x.map((value, i) => value - y[i]));
+  return Math.acosh(1 + (2 * difference) / ((1 - squares(x)) * (1 - squares(y))));
+}
