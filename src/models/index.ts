@@ -8,3 +8,5 @@ export type {
   SageScoreOptions,
   SageScores,
 } from './sage/index.js';
+export { sarkarEmbed } from './sarkar/index.js';
+export type { SarkarEmbedding, SarkarOptions } from './sarkar/index.js';

@@ -1,0 +1,2 @@
+export { sarkarEmbed } from './sarkar.js';
+export type { SarkarEmbedding, SarkarOptions } from './sarkar.js';
