@@ -1,0 +1,2 @@
+export { hMDS } from './hmds.js';
+export type { HmdsEmbedding, HmdsOptions } from './hmds.js';
