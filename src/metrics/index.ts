@@ -5,6 +5,8 @@ export type { EmbeddedDistances, GivenDistances, PointDistances } from './distan
 export { distortion } from './distortion.js';
 export type { Distortion, DistortionInput } from './distortion.js';
 export { empiricalProbability } from './empirical.js';
+export { gromovDelta } from './gromovDelta.js';
+export type { GromovDelta, GromovInput } from './gromovDelta.js';
 export { neighborMap, reconstruction } from './hierarchy.js';
 export type { HierarchyInput, Reconstruction } from './hierarchy.js';
 export { keptCurve } from './keptCurve.js';

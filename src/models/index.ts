@@ -1,5 +1,7 @@
 /** Models: estimators with fit, score, save and load. */
 export type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
+export { hMDS } from './hmds/index.js';
+export type { HmdsEmbedding, HmdsOptions } from './hmds/index.js';
 export { parseSageConfig, Sage } from './sage/index.js';
 export type {
   SageConfig,
