@@ -25,6 +25,7 @@ import { findPython, pythonCeilings } from './peers/python.js';
 import { findUsearch } from './peers/usearch.js';
 import { byBackend, conditions, gapsOf, rowsOf, storedReports, storeReport } from './report.js';
 import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
+import { relationCases } from './relationSteps.bench.js';
 import { residentCases } from './resident.bench.js';
 import { measureCeilings } from './roofline.js';
 import { rowCases } from './rowDistance.bench.js';
@@ -37,6 +38,7 @@ const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   resident: residentCases,
   metrics: metricCases,
   pairwiseDistance: pairwiseCases,
+  relationSteps: relationCases,
   rowDistance: rowCases,
   rowMap: rowMapCases,
   matMul: matMulCases,

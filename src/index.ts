@@ -15,6 +15,13 @@ export type { MaskOptions } from './ops/masks.js';
 export type { MetricOptions } from './ops/metricRows.js';
 export { pairwiseDistance } from './ops/pairwiseDistance.js';
 export type { PairwiseDistanceOptions } from './ops/pairwiseDistance.js';
+export { relationSteps } from './ops/relationSteps.js';
+export type {
+  NegativeWeights,
+  RelationCsr,
+  RelationSteps,
+  RelationStepsOptions,
+} from './ops/relationSteps.js';
 export { rowDistance } from './ops/rowDistance.js';
 export type { RowArguments, RowsLike, ScalarsLike } from './ops/applyRows.js';
 export { rowMap } from './ops/rowMap.js';

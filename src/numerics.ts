@@ -38,3 +38,9 @@ export const LARGEST_HYPERBOLIC_ANGLE = 87;
 
 /** Largest sqrt(c) times radius that projection onto the hyperboloid leaves: c |x|^2 is within float32. */
 export const LORENTZ_LARGEST_RADIUS = 44;
+
+/**
+ * A stored point of the Poincare ball keeps s |x| <= 1 - 2^-20, radius 14.6: nearer to 1 the sixteen
+ * float32 steps that are left of the gap 1 - s |x| would no longer say how far out it is.
+ */
+export const BALL_EDGE = 2 ** -20;

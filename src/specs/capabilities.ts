@@ -1,5 +1,6 @@
 import { pairwiseDistanceSpec } from './pairwiseDistance.js';
 import { knnSpec } from './knn.js';
+import { relationStepsSpec } from './relationSteps.js';
 import { rowDistanceSpec } from './rowDistance.js';
 import { rowMapSpec } from './rowMap.js';
 
@@ -19,7 +20,13 @@ export const BACKENDS = ['cpu', 'wasm', 'webgpu', 'tensorflow'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 /** Specs of all ops, sorted by name. */
-export const SPECS = [knnSpec, pairwiseDistanceSpec, rowDistanceSpec, rowMapSpec] as const;
+export const SPECS = [
+  knnSpec,
+  pairwiseDistanceSpec,
+  relationStepsSpec,
+  rowDistanceSpec,
+  rowMapSpec,
+] as const;
 
 /** One row per op and backend: the source of FEATURES.md, of `doctor`, and of the structure test. */
 export const CAPABILITIES: readonly Capability[] = [
@@ -31,6 +38,10 @@ export const CAPABILITIES: readonly Capability[] = [
   { op: 'pairwiseDistance', backend: 'wasm', state: 'kernel' },
   { op: 'pairwiseDistance', backend: 'webgpu', state: 'kernel' },
   { op: 'pairwiseDistance', backend: 'tensorflow', state: 'kernel' },
+  { op: 'relationSteps', backend: 'cpu', state: 'kernel' },
+  { op: 'relationSteps', backend: 'wasm', state: 'kernel' },
+  { op: 'relationSteps', backend: 'webgpu', state: 'kernel' },
+  { op: 'relationSteps', backend: 'tensorflow', state: 'kernel' },
   { op: 'rowDistance', backend: 'cpu', state: 'kernel' },
   { op: 'rowDistance', backend: 'wasm', state: 'kernel' },
   { op: 'rowDistance', backend: 'webgpu', state: 'kernel' },

@@ -130,6 +130,26 @@ export const TOLERANCES = {
     reason:
       'float32 dot products of up to 1,024 terms of mixed sign, error relative to the sum of magnitudes',
   },
+  relationLoss: {
+    relative: 256 * ULP,
+    absolute: 256 * ULP,
+    reason:
+      'a logarithm of sums of exp(-d): an error of some ulp in every distance, of rows that earlier ' +
+      'batches have moved in float32',
+  },
+  relationTable: {
+    relative: 1e-4,
+    absolute: 2e-5,
+    reason:
+      'rows after several float32 steps of gradients of order 1, whose directions lose digits as the ' +
+      'inverse of the distance of a pair, in units of the largest row',
+  },
+  relationFall: {
+    relative: 2e-2,
+    absolute: 2e-6,
+    reason:
+      'a step of 1e-3 against its first order; the positions are rounded to float32, which is 1e-4 of a step',
+  },
   golden: {
     relative: 1e-12,
     absolute: 1e-15,

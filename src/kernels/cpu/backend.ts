@@ -21,6 +21,15 @@ export function float32Values(backend: CpuBackend, input: TensorInfo): Float32Ar
   return values;
 }
 
+/** The values of an int32 input. */
+export function int32Values(backend: CpuBackend, input: TensorInfo): Int32Array {
+  const values = backend.readSync(input.dataId);
+  // tfjs may keep an empty tensor's values as a plain array.
+  if (values.length === 0) return new Int32Array(0);
+  if (!(values instanceof Int32Array)) throw new TypeError(`cpu kernel got ${input.dtype} values`);
+  return values;
+}
+
 /** The values of an input that may be absent. */
 export function optionalValues(
   backend: CpuBackend,
@@ -34,10 +43,5 @@ export function optionalIntegers(
   backend: CpuBackend,
   input: TensorInfo | undefined,
 ): Int32Array | undefined {
-  if (input === undefined) return undefined;
-  const values = backend.readSync(input.dataId);
-  // tfjs may keep an empty tensor's values as a plain array.
-  if (values.length === 0) return new Int32Array(0);
-  if (!(values instanceof Int32Array)) throw new TypeError(`cpu kernel got ${input.dtype} values`);
-  return values;
+  return input === undefined ? undefined : int32Values(backend, input);
 }

@@ -2,6 +2,7 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 import { registerOnce } from '../../specs/spec.js';
 import { knnCpu } from './knn.js';
 import { pairwiseDistanceCpu } from './pairwiseDistance.js';
+import { relationStepsCpu } from './relationSteps.js';
 import { rowDistanceCpu } from './rowDistance.js';
 import { rowMapCpu } from './rowMap.js';
 
@@ -11,6 +12,7 @@ export const kernels: readonly KernelConfig[] = [
   pairwiseDistanceCpu,
   rowDistanceCpu,
   rowMapCpu,
+  relationStepsCpu,
 ];
 
 registerOnce(kernels);

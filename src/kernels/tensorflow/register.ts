@@ -2,6 +2,7 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 import { registerOnce } from '../../specs/spec.js';
 import { knnTensorflow } from './knn.js';
 import { pairwiseDistanceTensorflow } from './pairwiseDistance.js';
+import { relationStepsTensorflow } from './relationSteps.js';
 import { rowDistanceTensorflow } from './rowDistance.js';
 import { rowMapTensorflow } from './rowMap.js';
 
@@ -12,6 +13,7 @@ import { rowMapTensorflow } from './rowMap.js';
 export const kernels: readonly KernelConfig[] = [
   knnTensorflow,
   pairwiseDistanceTensorflow,
+  relationStepsTensorflow,
   rowDistanceTensorflow,
   rowMapTensorflow,
 ];

@@ -8,6 +8,7 @@ import { knnWasm } from './knn.js';
 import { overrideMatMul } from './matMul.js';
 import { pairwiseDistanceWasm } from './pairwiseDistance.js';
 import { releasePoints } from './residentPoints.js';
+import { relationStepsWasm } from './relationSteps.js';
 import { rowDistanceWasm } from './rowDistance.js';
 import { rowMapWasm } from './rowMap.js';
 
@@ -20,6 +21,7 @@ export const kernels: readonly KernelConfig[] = [
   pairwiseDistanceWasm,
   rowDistanceWasm,
   rowMapWasm,
+  relationStepsWasm,
 ];
 
 registerOnce(kernels);

@@ -4,6 +4,7 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 import { registerOnce } from '../../specs/spec.js';
 import { knnWebgpu } from './knn.js';
 import { pairwiseDistanceWebgpu } from './pairwiseDistance.js';
+import { relationStepsWebgpu } from './relationSteps.js';
 import { rowDistanceWebgpu } from './rowDistance.js';
 import { rowMapWebgpu } from './rowMap.js';
 
@@ -11,6 +12,7 @@ import { rowMapWebgpu } from './rowMap.js';
 export const kernels: readonly KernelConfig[] = [
   knnWebgpu,
   pairwiseDistanceWebgpu,
+  relationStepsWebgpu,
   rowDistanceWebgpu,
   rowMapWebgpu,
 ];

@@ -1,0 +1,251 @@
+import { DomainError } from '../../errors.js';
+import { relationStepsSpec } from '../../specs/relationSteps.js';
+import type { RelationStepsAttrs } from '../../specs/relationSteps.js';
+import { counterWords, scaledWord } from '../../util/counterWords.js';
+import { POLAR_SCALARS, polarCodec } from './polarCodec.js';
+import type { PolarCodec } from './polarCodec.js';
+
+/** Host views of the inputs; the table is changed in place. */
+export interface RelationStepsData {
+  readonly table: Float32Array;
+  readonly rows: number;
+  readonly features: number;
+  readonly relations: Int32Array;
+  readonly offsets: Int32Array;
+  readonly neighbors: Int32Array;
+  readonly probability: Float32Array | undefined;
+  readonly alias: Int32Array | undefined;
+}
+
+/**
+ * The op on the host: one plain loop in float64, nothing allocated inside. Distances need no
+ * transcendental function: with r half-way between, sinh(d / 2)^2 = h^2 follows from e^(r / 2) that every
+ * row keeps, and exp(-d) = (h + sqrt(1 + h^2))^-2.
+ * @param losses Filled with the mean loss of every batch.
+ * @throws DomainError when a relation names a row that is not in the table.
+ */
+export function relationStepsOnHost(
+  data: RelationStepsData,
+  attrs: RelationStepsAttrs,
+  losses: Float32Array,
+): void {
+  checkRelations(data.relations, data.rows);
+  const trainer = new Trainer(data, attrs);
+  const count = data.relations.length / 2;
+  for (let batch = 0; batch < losses.length; batch++) {
+    const start = batch * attrs.batchSize;
+    losses[batch] = trainer.batch(start, Math.min(count, start + attrs.batchSize));
+  }
+}
+
+function checkRelations(relations: Int32Array, rows: number): void {
+  const bad = relations.findIndex((row) => row < 0 || row >= rows);
+  if (bad < 0) return;
+  throw new DomainError({
+    op: relationStepsSpec.op,
+    arg: 'relations',
+    expected: `name rows 0 to ${rows - 1} of table`,
+    got: `${relations[bad]} in relation ${Math.floor(bad / 2)}`,
+  });
+}
+
+class Trainer {
+  private readonly codec: PolarCodec;
+  /** Polar coordinates of every row: see {@link polarCodec}. */
+  private readonly polar: Float64Array;
+  private readonly stride: number;
+  /** Sum of tangents of the batch: radial part, then the rest, which may have a radial remainder. */
+  private readonly tangents: Float64Array;
+  private readonly touched: Int32Array;
+  private touchedCount = 0;
+  /** Batch that touched a row last, plus 1. */
+  private readonly stamps: Int32Array;
+  private batches = 0;
+  /** Rows opposite to the first one of a relation: its second, then the negatives that count. */
+  private readonly others: Int32Array;
+  /** Of each pair: h, sqrt(1 + h^2), sinh of the difference of radii, |u1 - u2|^2, weight. */
+  private readonly pairs: Float64Array;
+  private readonly words = new Int32Array(4);
+  private readonly point: Float64Array;
+
+  constructor(
+    private readonly data: RelationStepsData,
+    private readonly attrs: RelationStepsAttrs,
+  ) {
+    const { rows, features, table } = data;
+    this.codec = polarCodec(attrs.geometry, attrs.curvature, features);
+    this.stride = features + POLAR_SCALARS;
+    this.polar = new Float64Array(rows * this.stride);
+    for (let row = 0; row < rows; row++) this.codec.read(table, row, this.polar);
+    this.tangents = new Float64Array(rows * (features + 1));
+    this.touched = new Int32Array(
+      Math.min(rows, Math.min(attrs.batchSize, data.relations.length) * (attrs.negatives + 2)),
+    );
+    this.stamps = new Int32Array(rows);
+    this.others = new Int32Array(attrs.negatives + 1);
+    this.pairs = new Float64Array(5 * (attrs.negatives + 1));
+    this.point = new Float64Array(features);
+  }
+
+  /** One step with relations [start, end); returns their mean loss at its start. */
+  batch(start: number, end: number): number {
+    const { relations } = this.data;
+    this.batches++;
+    this.touchedCount = 0;
+    let loss = 0;
+    for (let i = start; i < end; i++) {
+      const from = relations[2 * i];
+      const count = this.chooseOthers(i, from, relations[2 * i + 1]);
+      loss += this.relation(from, count);
+    }
+    const rate = (this.attrs.learningRate * Math.sqrt(this.attrs.curvature)) / (end - start);
+    for (let t = 0; t < this.touchedCount; t++) this.move(this.touched[t], rate);
+    return loss / (end - start);
+  }
+
+  /** Fill `others`; returns how many there are. */
+  private chooseOthers(i: number, from: number, to: number): number {
+    const { data, attrs, others, words } = this;
+    const { rows, probability, alias } = data;
+    const position = (attrs.first + i) | 0;
+    others[0] = to;
+    let count = 1;
+    for (let k = 0; k < attrs.negatives; k++) {
+      const odd = (k & 1) << 1;
+      if (odd === 0) counterWords(words, position, k >> 1, attrs.seed, attrs.pass);
+      let row = scaledWord(words[odd], rows);
+      if (probability !== undefined && alias !== undefined) {
+        if (probability[row] <= (words[odd + 1] >>> 8) * 2 ** -24) row = alias[row];
+      }
+      if (row !== from && !this.related(from, row)) others[count++] = row;
+    }
+    return count;
+  }
+
+  /** Whether a relation leads from one row to the other. */
+  private related(from: number, to: number): boolean {
+    const { offsets, neighbors } = this.data;
+    let low = offsets[from];
+    let high = offsets[from + 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (neighbors[middle] < to) low = middle + 1;
+      else high = middle;
+    }
+    return low < offsets[from + 1] && neighbors[low] === to;
+  }
+
+  /** Loss of one relation; its tangents are added to those of the batch. */
+  private relation(from: number, count: number): number {
+    const { others, pairs } = this;
+    const { curvature } = this.attrs;
+    const exponent = 2 / Math.sqrt(curvature);
+    let first = 0;
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const t = this.measure(from, others[k], 5 * k);
+      if (k === 0) first = t;
+      else {
+        // exp(-d_k) / exp(-d_0).
+        const ratio = first / t;
+        const weight = curvature === 1 ? ratio * ratio : Math.pow(ratio, exponent);
+        pairs[5 * k + 4] = weight;
+        sum += weight;
+      }
+    }
+    this.touch(from);
+    if (sum === 0) return 0;
+    this.pull(from, others[0], 0, sum / (1 + sum));
+    for (let k = 1; k < count; k++) {
+      this.pull(from, others[k], 5 * k, -pairs[5 * k + 4] / (1 + sum));
+    }
+    return Math.log1p(sum);
+  }
+
+  /** Write what a pair needs, and return exp(s d / 2). */
+  private measure(from: number, to: number, at: number): number {
+    const { polar, stride, pairs } = this;
+    const { features } = this.data;
+    const a = from * stride;
+    const b = to * stride;
+    let square = 0;
+    for (let f = POLAR_SCALARS; f < POLAR_SCALARS + features; f++) {
+      const difference = polar[b + f] - polar[a + f];
+      square += difference * difference;
+    }
+    // e^((r2 - r1) / 2) and its inverse: their difference is exact to the last bits, as sinh r is not.
+    const grow = polar[b] * polar[a + 1];
+    const shrink = polar[a] * polar[b + 1];
+    const half = 0.5 * (grow - shrink);
+    const h2 = half * half + 0.25 * polar[a + 2] * polar[b + 2] * square;
+    const h = Math.sqrt(h2);
+    const root = Math.sqrt(1 + h2);
+    pairs[at] = h;
+    pairs[at + 1] = root;
+    pairs[at + 2] = half * (grow + shrink);
+    pairs[at + 3] = square;
+    return h + root;
+  }
+
+  /** Add `slope` times the unit tangents towards each other; coincident rows have none. */
+  private pull(from: number, to: number, at: number, slope: number): void {
+    const { polar, stride, pairs, tangents } = this;
+    const { features } = this.data;
+    const h = pairs[at];
+    if (h === 0) return;
+    this.touch(to);
+    const scale = slope / (2 * h * pairs[at + 1]);
+    const radial = pairs[at + 2];
+    const bend = 0.5 * pairs[at + 3];
+    const a = from * stride;
+    const b = to * stride;
+    const atFrom = scale * polar[b + 2];
+    const atTo = scale * polar[a + 2];
+    const ta = from * (features + 1);
+    const tb = to * (features + 1);
+    tangents[ta] += scale * radial - atFrom * polar[a + 3] * bend;
+    tangents[tb] -= scale * radial + atTo * polar[b + 3] * bend;
+    for (let f = 0; f < features; f++) {
+      const difference = polar[b + POLAR_SCALARS + f] - polar[a + POLAR_SCALARS + f];
+      tangents[ta + 1 + f] += atFrom * difference;
+      tangents[tb + 1 + f] -= atTo * difference;
+    }
+  }
+
+  private touch(row: number): void {
+    if (this.stamps[row] === this.batches) return;
+    this.stamps[row] = this.batches;
+    this.touched[this.touchedCount++] = row;
+  }
+
+  /** Exponential map of `rate` times the sum of tangents, which is cleared. */
+  private move(row: number, rate: number): void {
+    const { polar, stride, tangents, point } = this;
+    const { features, table } = this.data;
+    const a = row * stride;
+    const unit = a + POLAR_SCALARS;
+    const t = row * (features + 1);
+    const radial = tangents[t];
+    tangents[t] = 0;
+    let along = 0;
+    for (let f = 0; f < features; f++) along += tangents[t + 1 + f] * polar[unit + f];
+    let square = radial * radial;
+    for (let f = 0; f < features; f++) {
+      const across = tangents[t + 1 + f] - along * polar[unit + f];
+      tangents[t + 1 + f] = 0;
+      point[f] = across;
+      square += across * across;
+    }
+    if (square === 0) return;
+    const angle = rate * Math.sqrt(square);
+    const half = Math.sinh(0.5 * angle);
+    // sinh(angle) / |tangent|; rate where the angle underflows.
+    const sideways = angle > 0 ? (2 * half * Math.sqrt(1 + half * half) * rate) / angle : rate;
+    const outwards = polar[a + 2] * (1 + 2 * half * half) + sideways * radial * polar[a + 3];
+    for (let f = 0; f < features; f++) {
+      point[f] = outwards * polar[unit + f] + sideways * point[f];
+    }
+    this.codec.write(point, table, row);
+    this.codec.read(table, row, polar);
+  }
+}
