@@ -1,88 +1,77 @@
 import { BALL_EDGE } from '../../numerics.js';
 import type { Geometry } from '../../specs/relationSteps.js';
 
-/** Numbers before the direction in the polar coordinates of a row. */
+/**
+ * Numbers before the direction in the polar coordinates of a row: exp(r), exp(-r), sinh r, cosh r, where
+ * r is the distance to the origin at curvature -1.
+ */
 export const POLAR_SCALARS = 4;
 
-/** Between rows as they are stored (see relationStepsSpec) and their polar coordinates. */
-export interface PolarCodec {
-  /**
-   * Read a row: exp(r / 2), exp(-r / 2), sinh r, cosh r and the unit vector of the direction, where r is
-   * the distance to the origin at curvature -1. The origin's direction is the first axis.
-   */
-  readonly read: (table: Float32Array, row: number, polar: Float64Array) => void;
+/**
+ * Polar coordinates of rows as they are stored; see relationStepsSpec. After the scalars stands the unit
+ * vector of the direction; that of the origin is the first axis.
+ */
+export class PolarCodec {
+  private readonly root: number;
+
+  constructor(
+    private readonly geometry: Geometry,
+    curvature: number,
+    private readonly features: number,
+  ) {
+    this.root = Math.sqrt(curvature);
+  }
+
+  read(table: Float32Array, row: number, polar: Float64Array): void {
+    const { features, root } = this;
+    const start = row * features;
+    const at = row * (features + POLAR_SCALARS);
+    const unit = at + POLAR_SCALARS;
+    let square = 0;
+    for (let f = 0; f < features; f++) square += table[start + f] * table[start + f];
+    const norm = Math.sqrt(square);
+    if (norm === 0) {
+      for (let f = 0; f < features; f++) polar[unit + f] = f === 0 ? 1 : 0;
+    } else {
+      const inverse = 1 / norm;
+      for (let f = 0; f < features; f++) polar[unit + f] = table[start + f] * inverse;
+    }
+    const length = root * norm;
+    if (this.geometry === 'lorentz') {
+      const c = Math.sqrt(1 + length * length);
+      setScalars(polar, at, length + c, length, c);
+    } else if (this.geometry === 'poincare') {
+      const t = Math.min(length, 1 - BALL_EDGE);
+      const gap = (1 - t) * (1 + t);
+      setScalars(polar, at, (1 + t) / (1 - t), (2 * t) / gap, (1 + t * t) / gap);
+    } else {
+      setScalars(polar, at, Math.exp(length), Math.sinh(length), Math.cosh(length));
+    }
+  }
+
   /** Store sinh(r) times the direction. */
-  readonly write: (point: Float64Array, table: Float32Array, row: number) => void;
+  write(point: Float64Array, table: Float32Array, row: number): void {
+    const { features } = this;
+    const scale = this.factor(point) / this.root;
+    for (let f = 0; f < features; f++) table[row * features + f] = scale * point[f];
+  }
+
+  /** Factor from sinh(r) times the direction to what is stored, times s. */
+  private factor(point: Float64Array): number {
+    if (this.geometry === 'lorentz') return 1;
+    let square = 0;
+    for (let f = 0; f < this.features; f++) square += point[f] * point[f];
+    const n = Math.sqrt(square);
+    if (this.geometry === 'logPolar') return n === 0 ? 1 : Math.asinh(n) / n;
+    // tanh(r / 2) / sinh r.
+    const factor = 1 / (1 + Math.sqrt(1 + square));
+    return n * factor <= 1 - BALL_EDGE ? factor : (1 - BALL_EDGE) / n;
+  }
 }
 
-/** Writes the scalars of a row of length `norm` (times s) from position `at` on. */
-type Scalars = (norm: number, polar: Float64Array, at: number) => void;
-
-/** Factor from sinh(r) u to what is stored (times s), for n = sinh r > 0. */
-type Factor = (n: number) => number;
-
-const fromSinh: Scalars = (n, polar, at) => {
-  const c = Math.sqrt(1 + n * n);
-  const up = Math.sqrt(n + c);
+function setScalars(polar: Float64Array, at: number, up: number, n: number, c: number): void {
   polar[at] = up;
   polar[at + 1] = 1 / up;
   polar[at + 2] = n;
   polar[at + 3] = c;
-};
-
-const fromTanhOfHalf: Scalars = (norm, polar, at) => {
-  const t = Math.min(norm, 1 - BALL_EDGE);
-  const gap = (1 - t) * (1 + t);
-  const up = Math.sqrt((1 + t) / (1 - t));
-  polar[at] = up;
-  polar[at + 1] = 1 / up;
-  polar[at + 2] = (2 * t) / gap;
-  polar[at + 3] = (1 + t * t) / gap;
-};
-
-const fromRadius: Scalars = (r, polar, at) => {
-  const up = Math.exp(0.5 * r);
-  polar[at] = up;
-  polar[at + 1] = 1 / up;
-  polar[at + 2] = Math.sinh(r);
-  polar[at + 3] = Math.cosh(r);
-};
-
-const toTanhOfHalf: Factor = (n) => {
-  const factor = 1 / (1 + Math.sqrt(1 + n * n));
-  return n * factor <= 1 - BALL_EDGE ? factor : (1 - BALL_EDGE) / n;
-};
-
-const CODECS: Readonly<Record<Geometry, readonly [Scalars, Factor]>> = {
-  lorentz: [fromSinh, () => 1],
-  poincare: [fromTanhOfHalf, toTanhOfHalf],
-  logPolar: [fromRadius, (n) => Math.asinh(n) / n],
-};
-
-export function polarCodec(geometry: Geometry, curvature: number, features: number): PolarCodec {
-  const s = Math.sqrt(curvature);
-  const [scalars, factor] = CODECS[geometry];
-  return {
-    read: (table, row, polar) => {
-      const start = row * features;
-      const at = row * (features + POLAR_SCALARS);
-      let square = 0;
-      for (let f = 0; f < features; f++) square += table[start + f] * table[start + f];
-      const norm = Math.sqrt(square);
-      scalars(s * norm, polar, at);
-      const unit = at + POLAR_SCALARS;
-      if (norm === 0) {
-        for (let f = 0; f < features; f++) polar[unit + f] = f === 0 ? 1 : 0;
-      } else {
-        for (let f = 0; f < features; f++) polar[unit + f] = table[start + f] / norm;
-      }
-    },
-    write: (point, table, row) => {
-      let square = 0;
-      for (let f = 0; f < features; f++) square += point[f] * point[f];
-      const n = Math.sqrt(square);
-      const scale = n === 0 ? 0 : factor(n) / s;
-      for (let f = 0; f < features; f++) table[row * features + f] = scale * point[f];
-    },
-  };
 }

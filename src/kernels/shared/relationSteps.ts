@@ -2,8 +2,7 @@ import { DomainError } from '../../errors.js';
 import { relationStepsSpec } from '../../specs/relationSteps.js';
 import type { RelationStepsAttrs } from '../../specs/relationSteps.js';
 import { counterWords, scaledWord } from '../../util/counterWords.js';
-import { POLAR_SCALARS, polarCodec } from './polarCodec.js';
-import type { PolarCodec } from './polarCodec.js';
+import { POLAR_SCALARS, PolarCodec } from './polarCodec.js';
 
 /** Host views of the inputs; the table is changed in place. */
 export interface RelationStepsData {
@@ -19,8 +18,8 @@ export interface RelationStepsData {
 
 /**
  * The op on the host: one plain loop in float64, nothing allocated inside. Distances need no
- * transcendental function: with r half-way between, sinh(d / 2)^2 = h^2 follows from e^(r / 2) that every
- * row keeps, and exp(-d) = (h + sqrt(1 + h^2))^-2.
+ * transcendental function: sinh(d / 2)^2 = h^2 follows from e^r, which every row keeps, and
+ * exp(-d) = (h + sqrt(1 + h^2))^-2.
  * @param losses Filled with the mean loss of every batch.
  * @throws DomainError when a relation names a row that is not in the table.
  */
@@ -51,7 +50,7 @@ function checkRelations(relations: Int32Array, rows: number): void {
 
 class Trainer {
   private readonly codec: PolarCodec;
-  /** Polar coordinates of every row: see {@link polarCodec}. */
+  /** Polar coordinates of every row: see {@link PolarCodec}. */
   private readonly polar: Float64Array;
   private readonly stride: number;
   /** Sum of tangents of the batch: radial part, then the rest, which may have a radial remainder. */
@@ -73,7 +72,7 @@ class Trainer {
     private readonly attrs: RelationStepsAttrs,
   ) {
     const { rows, features, table } = data;
-    this.codec = polarCodec(attrs.geometry, attrs.curvature, features);
+    this.codec = new PolarCodec(attrs.geometry, attrs.curvature, features);
     this.stride = features + POLAR_SCALARS;
     this.polar = new Float64Array(rows * this.stride);
     for (let row = 0; row < rows; row++) this.codec.read(table, row, this.polar);
@@ -155,10 +154,9 @@ class Trainer {
     }
     this.touch(from);
     if (sum === 0) return 0;
-    this.pull(from, others[0], 0, sum / (1 + sum));
-    for (let k = 1; k < count; k++) {
-      this.pull(from, others[k], 5 * k, -pairs[5 * k + 4] / (1 + sum));
-    }
+    const share = 1 / (1 + sum);
+    this.pull(from, others[0], 0, sum * share);
+    for (let k = 1; k < count; k++) this.pull(from, others[k], 5 * k, -pairs[5 * k + 4] * share);
     return Math.log1p(sum);
   }
 
@@ -170,19 +168,18 @@ class Trainer {
     const b = to * stride;
     let square = 0;
     for (let f = POLAR_SCALARS; f < POLAR_SCALARS + features; f++) {
-      const difference = polar[b + f] - polar[a + f];
-      square += difference * difference;
+      const apart = polar[b + f] - polar[a + f];
+      square += apart * apart;
     }
-    // e^((r2 - r1) / 2) and its inverse: their difference is exact to the last bits, as sinh r is not.
-    const grow = polar[b] * polar[a + 1];
-    const shrink = polar[a] * polar[b + 1];
-    const half = 0.5 * (grow - shrink);
-    const h2 = half * half + 0.25 * polar[a + 2] * polar[b + 2] * square;
+    // 2 sinh((r2 - r1) / 2) is (e^r2 - e^r1) / sqrt(e^r1 e^r2), whose difference loses nothing.
+    const difference = polar[b] - polar[a];
+    const inverse = polar[a + 1] * polar[b + 1];
+    const h2 = 0.25 * (difference * difference * inverse + polar[a + 2] * polar[b + 2] * square);
     const h = Math.sqrt(h2);
     const root = Math.sqrt(1 + h2);
     pairs[at] = h;
     pairs[at + 1] = root;
-    pairs[at + 2] = half * (grow + shrink);
+    pairs[at + 2] = 0.5 * difference * (polar[b] + polar[a]) * inverse;
     pairs[at + 3] = square;
     return h + root;
   }
@@ -206,9 +203,9 @@ class Trainer {
     tangents[ta] += scale * radial - atFrom * polar[a + 3] * bend;
     tangents[tb] -= scale * radial + atTo * polar[b + 3] * bend;
     for (let f = 0; f < features; f++) {
-      const difference = polar[b + POLAR_SCALARS + f] - polar[a + POLAR_SCALARS + f];
-      tangents[ta + 1 + f] += atFrom * difference;
-      tangents[tb + 1 + f] -= atTo * difference;
+      const apart = polar[b + POLAR_SCALARS + f] - polar[a + POLAR_SCALARS + f];
+      tangents[ta + 1 + f] += atFrom * apart;
+      tangents[tb + 1 + f] -= atTo * apart;
     }
   }
 
@@ -237,11 +234,21 @@ class Trainer {
       square += across * across;
     }
     if (square === 0) return;
-    const angle = rate * Math.sqrt(square);
-    const half = Math.sinh(0.5 * angle);
-    // sinh(angle) / |tangent|; rate where the angle underflows.
-    const sideways = angle > 0 ? (2 * half * Math.sqrt(1 + half * half) * rate) / angle : rate;
-    const outwards = polar[a + 2] * (1 + 2 * half * half) + sideways * radial * polar[a + 3];
+    // sinh(angle) / angle and cosh(angle) - 1; steps are short as a rule, and series are quick.
+    const angle2 = rate * rate * square;
+    let sine: number;
+    let rise: number;
+    if (angle2 < 0.01) {
+      sine = 1 + (angle2 / 6) * (1 + (angle2 / 20) * (1 + (angle2 / 42) * (1 + angle2 / 72)));
+      rise = 0.5 * angle2 * (1 + (angle2 / 12) * (1 + (angle2 / 30) * (1 + angle2 / 56)));
+    } else {
+      const angle = Math.sqrt(angle2);
+      const half = Math.sinh(0.5 * angle);
+      sine = (2 * half * Math.sqrt(1 + half * half)) / angle;
+      rise = 2 * half * half;
+    }
+    const sideways = rate * sine;
+    const outwards = polar[a + 2] * (1 + rise) + sideways * radial * polar[a + 3];
     for (let f = 0; f < features; f++) {
       point[f] = outwards * polar[unit + f] + sideways * point[f];
     }
