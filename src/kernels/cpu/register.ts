@@ -10,9 +10,9 @@ import { rowMapCpu } from './rowMap.js';
 export const kernels: readonly KernelConfig[] = [
   knnCpu,
   pairwiseDistanceCpu,
+  relationStepsCpu,
   rowDistanceCpu,
   rowMapCpu,
-  relationStepsCpu,
 ];
 
 registerOnce(kernels);

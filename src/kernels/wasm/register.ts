@@ -19,9 +19,9 @@ export type { ThreadInfo } from './threads.js';
 export const kernels: readonly KernelConfig[] = [
   knnWasm,
   pairwiseDistanceWasm,
+  relationStepsWasm,
   rowDistanceWasm,
   rowMapWasm,
-  relationStepsWasm,
 ];
 
 registerOnce(kernels);
