@@ -2,6 +2,15 @@
 export type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
 export { hMDS } from './hmds/index.js';
 export type { HmdsEmbedding, HmdsOptions } from './hmds/index.js';
+export {
+  HyperbolicEmbedding,
+  parseHyperbolicEmbeddingConfig,
+} from './hyperbolicEmbedding/index.js';
+export type {
+  EmbeddingFitOptions,
+  HyperbolicEmbeddingConfig,
+  HyperbolicEmbeddingConfigInput,
+} from './hyperbolicEmbedding/index.js';
 export { parseSageConfig, Sage } from './sage/index.js';
 export type {
   SageConfig,
