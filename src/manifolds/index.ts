@@ -1,0 +1,10 @@
+export { LearntCurvature } from './curvature.js';
+export type { Curvature } from './curvature.js';
+export { Euclidean } from './euclidean.js';
+export { Lorentz } from './lorentz.js';
+export type { FrechetMeanOptions, Manifold } from './manifold.js';
+export { PoincareBall } from './poincareBall.js';
+export { Product } from './product.js';
+export type { ProductFactor } from './product.js';
+export { Sphere } from './sphere.js';
+export { Stereographic } from './stereographic.js';
