@@ -150,6 +150,26 @@ export const TOLERANCES = {
     reason:
       'a step of 1e-3 against its first order; the positions are rounded to float32, which is 1e-4 of a step',
   },
+  mapExact: {
+    relative: 4 * ULP,
+    absolute: 2 * ULP,
+    reason:
+      'float64 throughout, rounded once: an ulp of the value, and what cancels in float64 is below',
+  },
+  mapFloat32: {
+    relative: 128 * ULP,
+    absolute: 128 * ULP,
+    reason:
+      'a map of rows composed in float32 of some dozens of operations, at points a few radii of curvature ' +
+      'from the origin, where gaps 1 - c |x|^2 are above 1e-2',
+  },
+  mapLaw: {
+    relative: 2e-4,
+    absolute: 2e-4,
+    reason:
+      'a law across two maps: the first result is rounded to float32, which the second magnifies by up ' +
+      'to some thousands at points within three radii of curvature',
+  },
   golden: {
     relative: 1e-12,
     absolute: 1e-15,
