@@ -5,6 +5,7 @@ import { DomainError } from '../errors.js';
 import { CAPABILITIES } from '../specs/capabilities.js';
 import { VERIFIED_OPS, verifyCases } from '../verify/cases.js';
 import { functionCases } from '../verify/functionCases.js';
+import { hyperbolicCases } from '../verify/hyperbolicCases.js';
 import { PreparedMap } from '../verify/maps.js';
 import { flushesSubnormals, PreparedCase } from '../verify/run.js';
 import type { VerifyOps, VerifyRow } from '../verify/run.js';
@@ -131,7 +132,7 @@ function casesOf(options: VerifyOptions): (PreparedCase | PreparedMap)[] {
     ...verifyCases(quick)
       .filter(isWanted)
       .map((one) => new PreparedCase(one)),
-    ...functionCases(quick)
+    ...[...functionCases(quick), ...hyperbolicCases(quick)]
       .filter(isWanted)
       .map((one) => new PreparedMap(one)),
   ];

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
-import { programOf } from '../specs/rowProgram/programOf.js';
+import { asinhOver, programOf } from '../specs/rowProgram/programOf.js';
 import { applyRows, checkCurvature } from './applyRows.js';
 import type { RowsLike, ScalarsLike } from './applyRows.js';
 import { weightedSums } from './weightedSums.js';
@@ -22,7 +22,7 @@ const distProgram = programOf((g) => {
   const along = g.mul(g.sqrt(c), g.dot(x, difference));
   const across = g.mul(g.sqrt(first), g.norm(difference));
   const sine = g.div(g.hypot(across, along), g.mul(g.sqrt(first), g.sqrt(second)));
-  return g.mul(sine, g.unary('asinhc', g.mul(g.sqrt(c), sine)));
+  return asinhOver(g, sine, g.sqrt(c));
 });
 
 /**

@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { programOf } from '../specs/rowProgram/programOf.js';
+import { asinhOver, programOf } from '../specs/rowProgram/programOf.js';
 import type { RowGraph, Value } from '../specs/rowProgram/graph.js';
 import { applyRows, checkCurvature } from './applyRows.js';
 import type { RowsLike, ScalarsLike } from './applyRows.js';
@@ -47,7 +47,7 @@ const distProgram = programOf((g) => {
     g.where('le', g.max(p, q), DIRECT, then, otherwise);
   const angularPart = isDirect(g.mul(product, chord), large);
   const sine = g.hypot(radialPart, angularPart);
-  const near = g.mul(g.mul(2, sine), g.unary('asinhc', g.mul(s, sine)));
+  const near = g.mul(2, asinhOver(g, sine, s));
 
   const logRadial = g.add(g.sub(turn, LN2), logRest(g, g.mul(2, turn)));
   const [high, low] = [g.max(logRadial, logAngular), g.min(logRadial, logAngular)];

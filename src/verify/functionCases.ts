@@ -58,6 +58,7 @@ export function functionCases(quick: boolean): MapCase[] {
       op: 'rowMap',
       name,
       quick: true,
+      unit: 'spacing',
       call: () => functions[name](tf.tensor1d(values)),
       want: () => values.map((v) => oracle.exact(new Digits(v)).toNumber()),
       bounds: {

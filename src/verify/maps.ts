@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { withComposedForms } from '../ops/dispatch.js';
+import { FLOAT32_TINY } from '../numerics.js';
 import { SPECS } from '../specs/capabilities.js';
 import { ULP } from './bounds.js';
 import type { Bound } from './bounds.js';
@@ -14,6 +15,10 @@ export interface MapCase {
   /** Makes the result on the active backend, inside a tidy. */
   readonly call: () => tf.Tensor;
   readonly want: () => readonly number[];
+  /** What bounds are multiples of: the spacing of float32 at the value, or 2^-23 of it. */
+  readonly unit: 'spacing' | 'relative';
+  /** Values that make one result, whose error is that of their vector. Default 1. */
+  readonly width?: number;
   /** Kernels; and composed forms, which stand on the functions of tfjs. */
   readonly bounds: Readonly<Record<'kernel' | 'composed', Bound>>;
 }
@@ -47,7 +52,7 @@ export class PreparedMap {
     const ranKernel = kernelNames.includes(kernel);
     const form = asked === 'composed' ? 'composed' : ranKernel ? 'kernel' : 'fallback';
     const bound = bounds[form === 'kernel' ? 'kernel' : 'composed'];
-    const errors = errorsOf(got, this.wanted, bound);
+    const errors = errorsOf(got, this.wanted, this.mapCase, bound);
     const before = this.reference;
     this.reference ??= got;
     return {
@@ -68,32 +73,38 @@ export class PreparedMap {
 
 type Errors = Pick<VerifyRow, 'maxUlp' | 'maxRel' | 'worst' | 'pass' | 'complaint'>;
 
-/** Errors of all values; the absolute part of the bound is in ulp of 1. */
-function errorsOf(got: Float32Array, want: readonly number[], bound: Bound): Errors {
+/** Errors of all results; the absolute part of the bound is in ulp of 1. */
+function errorsOf(
+  got: Float32Array,
+  want: readonly number[],
+  { width = 1, unit }: MapCase,
+  bound: Bound,
+): Errors {
   if (got.length !== want.length) {
     const complaint = `${got.length} values, not ${want.length}`;
     return { maxUlp: 0, maxRel: 0, worst: null, pass: false, complaint };
   }
   let [maxUlp, maxRel, worst] = [0, 0, 0];
   let complaint: string | undefined;
-  want.forEach((value, i) => {
-    const rounded = Math.fround(value);
-    if (got[i] === rounded && !Number.isFinite(rounded)) return;
-    if (Number.isNaN(got[i]) && Number.isNaN(value)) return;
+  for (let at = 0; at < want.length; at += width) {
+    const [found, meant] = [got.subarray(at, at + width), want.slice(at, at + width)];
+    if (isSameOddity(found, meant)) continue;
+    const size = Math.hypot(...meant);
+    const error = Math.hypot(...meant.map((value, i) => found[i] - value));
     // Below the normal numbers a device may round to 0.
-    const allowed =
-      bound.relative * ulpAt(value) +
-      bound.absolute * ULP +
-      (Math.abs(value) < 2 ** -126 ? 2 ** -126 : 0);
-    const error = Math.abs(got[i] - value);
-    const share = error / allowed;
-    if (Math.abs(value) >= 2 ** -126) {
-      maxUlp = Math.max(maxUlp, error / ulpAt(value));
-      maxRel = Math.max(maxRel, error / Math.abs(value));
+    const least = size < FLOAT32_TINY && size > 0 ? FLOAT32_TINY : 0;
+    const step = unit === 'spacing' ? ulpAt(size) : ULP * size;
+    const allowed = bound.relative * step + bound.absolute * ULP + least;
+    const share = error === 0 ? 0 : error / allowed;
+    if (size >= FLOAT32_TINY) {
+      maxUlp = Math.max(maxUlp, error / ulpAt(size));
+      maxRel = Math.max(maxRel, error / size);
     }
-    if (!(share <= 1)) complaint ??= `value ${i}: ${got[i]}, not ${value}, allowed ${allowed}`;
+    if (!(share <= 1)) {
+      complaint ??= `result ${at / width}: ${found.join(', ')}, not ${meant.join(', ')}, allowed ${allowed}`;
+    }
     worst = Math.max(worst, Number.isNaN(share) ? Infinity : share);
-  });
+  }
   return {
     maxUlp,
     maxRel,
@@ -101,4 +112,10 @@ function errorsOf(got: Float32Array, want: readonly number[], bound: Bound): Err
     pass: complaint === undefined,
     ...(complaint === undefined ? {} : { complaint }),
   };
+}
+
+/** A single value that is infinite or NaN, as it should be. */
+function isSameOddity(found: Float32Array, [want]: readonly number[]): boolean {
+  if (found.length !== 1 || Number.isFinite(Math.fround(want))) return false;
+  return Object.is(found[0], Math.fround(want));
 }

@@ -1,6 +1,6 @@
 import { LARGEST_HYPERBOLIC_ANGLE, LORENTZ_LARGEST_RADIUS } from '../../numerics.js';
 import type { RowGraph, Value } from './graph.js';
-import { programOf } from './programOf.js';
+import { asinhOver, programOf } from './programOf.js';
 
 /**
  * Maps of the hyperboloid <x, x> = -1/c by space parts: points x and tangents v are the last d of d + 1
@@ -97,8 +97,7 @@ function pairOf(g: RowGraph, rowX: Value, rowY: Value, c: Value): Pair {
 /** cosh(s d / 2). */
 const halfCosh = (g: RowGraph, { s, half }: Pair): Value => g.hypot(1, g.mul(s, half));
 
-const distanceOf = (g: RowGraph, { s, half }: Pair): Value =>
-  g.mul(2, g.mul(half, g.unary('asinhc', g.mul(s, half))));
+const distanceOf = (g: RowGraph, { s, half }: Pair): Value => g.mul(2, asinhOver(g, half, s));
 
 /** scale times <y, e> for the outward unit tangent e at x, y in space coordinates: radial log / k. */
 const radialOf = (g: RowGraph, { x, y, outward, versine }: Pair, scale: Value): Value =>
@@ -135,7 +134,7 @@ export const dist = programOf((g) =>
 
 export const dist0 = programOf((g) => {
   const p = g.norm(g.row('x'));
-  return g.mul(p, g.unary('asinhc', g.mul(g.sqrt(g.scalar('c')), p)));
+  return asinhOver(g, p, g.sqrt(g.scalar('c')));
 });
 
 export const minkowskiInner = programOf((g) => {

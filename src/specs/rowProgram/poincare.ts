@@ -1,6 +1,6 @@
 import { BALL_LARGEST_NORM, BALL_SMALLEST_GAP, TANH_SATURATION } from '../../numerics.js';
 import type { RowGraph, RowOperand, Value } from './graph.js';
-import { programOf } from './programOf.js';
+import { asinhOver, programOf } from './programOf.js';
 
 /**
  * Maps of the Poincaré ball |x| < 1/sqrt(c). Write s = sqrt(c), alpha = 1 - c |x|^2, beta = 1 - c |y|^2.
@@ -25,8 +25,7 @@ const squareOf = (g: RowGraph, c: Value, z: Value): Value =>
 const halfOf = (g: RowGraph, difference: Value, alpha: Value, beta: Value): Value =>
   g.div(g.norm(difference), g.mul(g.sqrt(alpha), g.sqrt(beta)));
 
-const lengthOf = (g: RowGraph, half: Value, s: Value): Value =>
-  g.mul(2, g.mul(half, g.unary('asinhc', g.mul(s, half))));
+const lengthOf = (g: RowGraph, half: Value, s: Value): Value => g.mul(2, asinhOver(g, half, s));
 
 /** x (+) y of points with these gaps. */
 function sumOf(

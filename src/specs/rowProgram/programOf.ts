@@ -13,3 +13,13 @@ export function programOf(build: (g: RowGraph) => Value | readonly Value[]): () 
     return program;
   };
 }
+
+/**
+ * asinh(s length) / s, which tends to the length as s does to 0; where that is not near, without the
+ * two roundings of a quotient that the length is multiplied with again.
+ */
+export function asinhOver(g: RowGraph, length: Value, s: Value): Value {
+  const angle = g.mul(s, length);
+  const near = g.mul(length, g.unary('asinhc', angle));
+  return g.where('le', angle, 0.3, near, g.div(g.unary('asinh', angle), s));
+}

@@ -34,24 +34,29 @@ export const countWords = ({ rows, scalars, outputs }: RowBindings): number =>
   3 + 2 * (rows.length + scalars.length) + outputs;
 
 /**
- * Euclidean lengths without overflow: squares of large, usual and small values are added apart, the
- * first scaled by 2^-80 and the last by 2^80, and their roots meet relative to the largest. Nothing is
- * scaled twice: a compiler may join the two factors, and 2^160 is infinite.
+ * Euclidean lengths without overflow, rounded about once: squares of usual values are added in
+ * double-float (y, z), those of large and of small values apart, scaled by 2^-80 (x) and 2^80 (w); their
+ * roots meet relative to the largest. Nothing is scaled twice: a compiler may join the two factors, and
+ * 2^160 is infinite.
  */
 const NORM = `
-  fn normParts(v : f32) -> vec3<f32> {
+  fn normParts(v : f32) -> vec4<f32> {
     let size = abs(v);
     let large = exprFixed(size * 0x1p-80);
     let tiny = exprFixed(size * 0x1p80);
-    if (size > 0x1p60) { return vec3<f32>(large * large, 0.0, 0.0); }
-    if (size < 0x1p-60) { return vec3<f32>(0.0, 0.0, tiny * tiny); }
-    return vec3<f32>(0.0, size * size, 0.0);
+    if (size > 0x1p60) { return vec4<f32>(large * large, 0.0, 0.0, 0.0); }
+    if (size < 0x1p-60) { return vec4<f32>(0.0, 0.0, 0.0, tiny * tiny); }
+    return vec4<f32>(0.0, dfTwoProd(size, size), 0.0);
   }
-  fn normOf(parts : vec3<f32>) -> f32 {
-    let roots = vec3<f32>(
-      exprSqrt(parts.x) * 0x1p80, exprSqrt(parts.y), exprSqrt(parts.z) * 0x1p-80);
+  fn normJoin(a : vec4<f32>, b : vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(a.x + b.x, dfAdd(a.yz, b.yz), a.w + b.w);
+  }
+  fn normOf(parts : vec4<f32>) -> f32 {
+    let usual = dfSqrt(parts.yz).x;
+    if (exprIsZero(parts.x) && exprIsZero(parts.w)) { return usual; }
+    let roots = vec3<f32>(exprSqrt(parts.x) * 0x1p80, usual, exprSqrt(parts.w) * 0x1p-80);
     let largest = max(roots.x, max(roots.y, roots.z));
-    if (exprIsNan(roots.y) || exprIsZero(largest)) { return roots.y; }
+    if (exprIsNan(usual)) { return usual; }
     if (exprIsInfinite(largest)) { return largest; }
     let shares = roots / largest;
     return largest * sqrt(dot(shares, shares));
@@ -67,10 +72,10 @@ const SUMS = {
     join: (a: string, b: string) => `${a} + ${b}`,
   },
   norm: {
-    type: 'vec3<f32>',
-    zero: 'vec3<f32>()',
+    type: 'vec4<f32>',
+    zero: 'vec4<f32>()',
     term: (v: string) => `normParts(${v})`,
-    join: (a: string, b: string) => `${a} + ${b}`,
+    join: (a: string, b: string) => `normJoin(${a}, ${b})`,
   },
   gap: {
     type: 'vec2<f32>',
@@ -109,6 +114,7 @@ class RowShader {
   write(): string {
     const { program, lanes } = this;
     this.needs.add('sqrt');
+    this.needs.add('isZero');
     const schedule = scheduleOf(program);
     for (const id of schedule.first) this.scalarNode(id);
     schedule.passes.forEach((pass, p) => {
@@ -131,7 +137,7 @@ ${this.params()}
 @group(0) @binding(0) var<uniform> params : Params;
 ${this.declarations()}
 ${functionsCode(this.needs)}
-${has('gap') ? DOUBLE_FLOAT : ''}
+${has('gap') || has('norm') ? DOUBLE_FLOAT : ''}
 ${has('norm') ? NORM : ''}
 ${this.folds()}
 @compute @workgroup_size(${ROW_THREADS})
