@@ -41,7 +41,7 @@ function splitOf(g: RowGraph, x: Point, v: Value): { along: Value; across: Value
 function tangentNorm(g: RowGraph, x: Point, v: Value): Value {
   const length = g.norm(v);
   const slope = g.div(g.mul(x.s, g.dot(g.safeDiv(v, length), x.row)), x.q);
-  const near = g.mul(length, g.sqrt(g.mul(g.sub(1, slope), g.add(1, slope))));
+  const near = g.mul(length, g.sqrt(g.sub(1, g.square(slope))));
   const { along, across } = splitOf(g, x, v);
   return isNear(g, x, near, g.hypot(g.norm(across), g.div(along, x.q)));
 }
