@@ -66,6 +66,33 @@ export const TOLERANCES = {
     absolute: 2e-5,
     reason: 'float32 gradients against central differences in float64, whose own error is 1e-6',
   },
+  hyperbolicExact: {
+    relative: ULP,
+    absolute: 2 ** -44,
+    reason:
+      'a map of the ball or the hyperboloid in float64, rounded once: half an ulp of the value, and 2^-44 of ' +
+      'what the coordinates bring about (their size times the slope by them)',
+  },
+  hyperbolicFloat32: {
+    relative: 16 * ULP,
+    absolute: 8 * ULP,
+    reason:
+      'a map of the ball or the hyperboloid in float32: backward stable, so off by what rounding each ' +
+      'coordinate, scalar and curvature some times costs (their size times the slope by them)',
+  },
+  hyperbolicGradientExact: {
+    relative: 2 * ULP,
+    absolute: 2 ** -40,
+    reason:
+      'gradient programs in float64, rounded once; absolute in units of the largest slope by the row',
+  },
+  hyperbolicGradientFloat32: {
+    relative: 64 * ULP,
+    absolute: 256 * ULP,
+    reason:
+      'gradient programs of some hundreds of float32 operations at points within three radii of ' +
+      'curvature (e^3 = 20); absolute in units of the largest slope by the row',
+  },
   shares: {
     relative: 32 * ULP,
     absolute: 16 * ULP,
