@@ -11,6 +11,13 @@ export type {
   HyperbolicEmbeddingConfig,
   HyperbolicEmbeddingConfigInput,
 } from './hyperbolicEmbedding/index.js';
+export { HyperbolicDiffusionDistance } from './hyperbolicDiffusion/index.js';
+export type {
+  GraphInput,
+  HyperbolicDiffusionConfig,
+  HyperbolicDiffusionConfigInput,
+  HyperbolicDiffusionEmbedding,
+} from './hyperbolicDiffusion/index.js';
 export { parseSageConfig, Sage } from './sage/index.js';
 export type {
   SageConfig,
