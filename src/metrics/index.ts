@@ -5,6 +5,7 @@ export type { EmbeddedDistances, GivenDistances, PointDistances } from './distan
 export { distortion } from './distortion.js';
 export type { Distortion, DistortionInput } from './distortion.js';
 export { empiricalProbability } from './empirical.js';
+export { graphDistances } from './graphDistances.js';
 export { gromovDelta } from './gromovDelta.js';
 export type { GromovDelta, GromovInput } from './gromovDelta.js';
 export { neighborMap, reconstruction } from './hierarchy.js';
