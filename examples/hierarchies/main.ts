@@ -72,7 +72,7 @@ for (const graph of graphs) {
     const map = await neighborMap({ nodes, edges, distances });
     const { average, worstCase } = await distortion({ nodes, edges, distances, scale });
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    const cells = [map.toFixed(3), average.toFixed(3), worstCase.toFixed(2), seconds];
+    const cells = [map.toFixed(3), average.toFixed(3), worstCase.toPrecision(3), seconds];
     const widths = [6, 9, 12, 9];
     const row = cells.map((cell, i) => cell.padStart(widths[i])).join('');
     console.log(`  ${method.padEnd(22)}${row}`);

@@ -113,12 +113,15 @@ function accumulated(a: Float64Array, scales: Float64Array, n: number): Float64A
 
 /** Diagonalise; rotations are applied to rows of the basis. */
 function implicitQl(d: Float64Array, e: Float64Array, basis: Float64Array, n: number): void {
+  // A coupling below the rounding of the largest entry is none. Against its own neighbours alone it would
+  // never vanish where these are nothing but rounding themselves.
+  let largest = 0;
+  for (let k = 0; k < n; k++) largest = Math.max(largest, Math.abs(d[k]) + Math.abs(e[k]));
   for (let low = 0; low < n; low++) {
     for (let round = 0; ; round++) {
       let m = low;
       while (m < n - 1) {
-        const size = Math.abs(d[m]) + Math.abs(d[m + 1]);
-        if (Math.abs(e[m]) <= Number.EPSILON * size) break;
+        if (Math.abs(e[m]) <= Number.EPSILON * largest) break;
         m++;
       }
       if (m === low) break;

@@ -73,3 +73,29 @@ describe('symmetricEigen', () => {
     );
   });
 });
+
+describe('symmetricEigen of graded matrices', () => {
+  it('converges where most eigenvalues are nothing but rounding', () => {
+    // cosh of distances on a path: entries from 1 to 1e60, of numerical rank 1.
+    for (const [n, scale] of [
+      [120, 1],
+      [60, 2.5],
+      [200, 0.05],
+    ]) {
+      const a = Float64Array.from({ length: n * n }, (_, at) =>
+        Math.cosh(scale * Math.abs(Math.floor(at / n) - (at % n))),
+      );
+      const { values, vectors } = symmetricEigen(a, n);
+      const trace = values.reduce((sum, value) => sum + value, 0);
+      const largest = Math.max(Math.abs(values[0]), values[n - 1]);
+      expect(Math.abs(trace - n)).toBeLessThan(1e-12 * largest);
+      for (let k = 0; k < n; k += 7) {
+        const row = vectors.subarray(k * n, (k + 1) * n);
+        for (let i = 0; i < n; i += 11) {
+          const product = row.reduce((sum, value, j) => sum + a[i * n + j] * value, 0);
+          expect(Math.abs(product - values[k] * row[i])).toBeLessThan(1e-13 * largest);
+        }
+      }
+    }
+  });
+});
