@@ -1,12 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor, TensorLike } from '@tensorflow/tfjs';
+import type { Tensor, Tensor3D, TensorLike } from '@tensorflow/tfjs';
 import { DomainError, ShapeError } from '../errors.js';
 import { SLAB_ELEMENTS } from '../numerics.js';
 import { checkRowTensor } from '../ops/checks.js';
-import type { MetricOptions } from '../ops/metricRows.js';
-import { pairwiseDistance } from '../ops/pairwiseDistance.js';
+import { dispatch } from '../ops/dispatch.js';
+import { prepareMetric } from '../ops/metricRows.js';
+import type { MetricOptions, PreparedMetric } from '../ops/metricRows.js';
+import type { PairSide } from '../ops/pairs.js';
+import { composedPairwise, pairwiseDistance } from '../ops/pairwiseDistance.js';
 import { resolveMetric } from '../specs/metric.js';
 import { isSimilarity } from '../specs/metricForm.js';
+import { pairwiseDistanceSpec } from '../specs/pairwiseDistance.js';
 import { formatShape } from '../util/shape.js';
 
 /** Points whose distances are computed on the device, in blocks of rows. */
@@ -115,7 +119,7 @@ function openPoints(op: string, input: PointDistances): OpenDistances {
   return {
     nodes: shape[0],
     sign: nearerIsLarger ? -1 : 1,
-    rows: (wanted, run) => pointRows(input, shape[0], wanted, run),
+    rows: (wanted, run) => pointRows(op, input, shape[0], wanted, run),
   };
 }
 
@@ -131,24 +135,23 @@ function metricOf({ metric, p, c, VI, V, origin }: PointDistances): MetricOption
   };
 }
 
+/** Elements of a block of distances: 64 MiB, half of the smallest limit of a device that we met. */
+const BLOCK_ELEMENTS = 4 * SLAB_ELEMENTS;
+
 async function* pointRows(
+  op: string,
   input: PointDistances,
   n: number,
   wanted: Int32Array,
   run: RunOptions,
 ): AsyncGenerator<DistanceRow> {
-  const options = metricOf(input);
-  const own = input.points instanceof tf.Tensor ? undefined : tf.tensor(input.points);
-  const points = own ?? (input.points as Tensor);
-  const blockRows = Math.max(1, Math.floor(SLAB_ELEMENTS / n));
+  const sides = preparedSides(op, input);
+  const blockRows = Math.max(1, Math.floor(BLOCK_ELEMENTS / n));
   try {
     for (let start = 0; start < wanted.length; start += blockRows) {
       run.signal?.throwIfAborted();
       const block = wanted.subarray(start, start + blockRows);
-      const distances = tf.tidy(() => {
-        const rows = tf.gather(points, tf.tensor1d(block, 'int32'));
-        return pairwiseDistance(rows, points, options);
-      });
+      const distances = blockDistances(sides, block);
       let values: Float32Array;
       try {
         values = await distances.data<'float32'>();
@@ -161,8 +164,61 @@ async function* pointRows(
       run.onProgress?.(Math.min(start + blockRows, wanted.length), wanted.length);
     }
   } finally {
-    own?.dispose();
+    tf.dispose(tensorsOf(sides));
   }
+}
+
+/** All points as both sides of the metric's form, made once: for some metrics that costs more than a block. */
+interface Sides {
+  readonly metric: PreparedMetric;
+  readonly from: PairSide;
+  readonly to: PairSide;
+}
+
+function tensorsOf({ from, to }: Sides): Tensor[] {
+  return [from.rows, from.aux, to.rows, to.aux].filter((tensor) => tensor !== undefined);
+}
+
+function preparedSides(op: string, input: PointDistances): Sides {
+  return tidied(() => {
+    const points = checkRowTensor(op, 'points', input.points);
+    const [n, d] = points.shape as [number, number];
+    const rows = points.reshape<Tensor3D>([1, n, d]);
+    const metric = prepareMetric(op, metricOf(input), d);
+    const [from, to] = metric.rows(rows, rows);
+    const kept = ({ rows: own, aux }: PairSide): PairSide => ({
+      rows: tf.keep(own.clone()),
+      aux: aux === undefined ? undefined : tf.keep(aux.clone()),
+    });
+    return { metric, from: kept(from), to: kept(to) };
+  });
+}
+
+/** tf.tidy for results of our own types, whose tensors are kept. */
+function tidied<T>(body: () => T): T {
+  tf.engine().startScope();
+  try {
+    return body();
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+/** The kernel of pairwiseDistance for some of the rows. */
+function blockDistances({ metric, from, to }: Sides, block: Int32Array): Tensor {
+  return tf.tidy(() => {
+    const index = tf.tensor1d(block, 'int32');
+    const x = {
+      rows: tf.gather(from.rows, index, 1),
+      aux: from.aux === undefined ? undefined : tf.gather(from.aux, index, 1),
+    };
+    const attrs = { form: metric.form, mode: 'exact' } as const;
+    const inputs = { x: x.rows, y: to.rows, xAux: x.aux, yAux: to.aux };
+    const [distances] = dispatch(pairwiseDistanceSpec, inputs, attrs, () => [
+      composedPairwise(x, to, attrs),
+    ]);
+    return metric.post === undefined ? distances : metric.post(distances);
+  });
 }
 
 /** @throws DomainError for a distance that is NaN: it has no place in an order. */

@@ -221,7 +221,7 @@ describeOnBackends('reconstruction of points', (backend) => {
 
 describe('reconstruction in several blocks', () => {
   it('gives what one block gives and reports its progress', async () => {
-    const n = 3000;
+    const n = 4200;
     const rows = gridRows(n, 2, 3, 9);
     const edges = Array.from({ length: n - 1 }, (_, i) => [i + 1, i >> 1]).flat();
     const seen: number[] = [];
