@@ -12,6 +12,7 @@ import {
 import type { GlobalOptions } from './commandSetup.js';
 import type { DemoOptions } from './demo.js';
 import { EXIT, endingOf } from './exit.js';
+import { addEmbed } from './embedProgram.js';
 import { addKnn } from './knnProgram.js';
 import type { ScoreOptions } from './score.js';
 import { collect, integerFrom } from './settings.js';
@@ -64,6 +65,7 @@ export function buildProgram(streams: Streams): Command {
   addTrain(program, streams);
   addScore(program, streams);
   addKnn(program, streams);
+  addEmbed(program, streams);
   addDoctor(program, streams);
   addSetup(program, streams);
   addVerify(program, streams);

@@ -14,6 +14,8 @@ export interface RunFolder {
   readonly run: { readonly [key: string]: Json };
   readonly history: readonly HistoryRow[];
   readonly metrics: { readonly [key: string]: Json };
+  /** Further text files by name. */
+  readonly files?: { readonly [name: string]: string };
   readonly report: ReportData;
 }
 
@@ -81,6 +83,9 @@ async function stageRun(
       await writeFile(join(staged, 'history.csv'), formatHistory(folder.history));
       await writeFile(join(staged, 'metrics.json'), `${JSON.stringify(folder.metrics, null, 2)}\n`);
       await writeFile(join(staged, 'report.html'), page);
+      for (const [name, text] of Object.entries(folder.files ?? {})) {
+        await writeFile(join(staged, name), text);
+      }
     },
     { overwrite },
   );

@@ -72,34 +72,45 @@ export async function readSettings(path: string): Promise<Settings> {
  * Apply `key=value` pairs to settings. Keys are dotted paths; a value is JSON when it parses as JSON
  * and a plain string otherwise, so `latentDim=8`, `metric=manhattan` and `hidden=[64,32]` all work.
  * Whether a key exists is for the model's schema to say.
+ * @param op Command that errors name.
  * @throws DomainError for a pair without "=", an empty key, or a path through a plain value.
  */
-export function applySettings(settings: Settings, pairs: readonly string[]): Settings {
+export function applySettings(
+  settings: Settings,
+  pairs: readonly string[],
+  op = 'train',
+): Settings {
   const out = structuredClone(settings);
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     const path = pair.slice(0, Math.max(at, 0)).trim().split('.');
     if (at < 1 || path.some((part) => part === '' || part === '__proto__')) {
       throw new DomainError({
-        op: 'train',
+        op,
         arg: '--set',
         expected: 'be key=value with a dotted key',
         got: JSON.stringify(pair),
         fix: 'Example: --set latentDim=8',
       });
     }
-    setPath(out, path, parseValue(pair.slice(at + 1)), pair);
+    setPath(out, path, parseValue(pair.slice(at + 1)), pair, op);
   }
   return out;
 }
 
-function setPath(target: Settings, path: readonly string[], value: Json, pair: string): void {
+function setPath(
+  target: Settings,
+  path: readonly string[],
+  value: Json,
+  pair: string,
+  op: string,
+): void {
   let node = target;
   for (const part of path.slice(0, -1)) {
     const next = (node[part] ??= {});
     if (!isObject(next)) {
       throw new DomainError({
-        op: 'train',
+        op,
         arg: '--set',
         expected: `name a setting inside an object, but "${part}" is a plain value`,
         got: JSON.stringify(pair),

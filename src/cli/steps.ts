@@ -6,6 +6,7 @@ import { DataError, DomainError } from '../errors.js';
 import type { Json } from '../util/artifacts.js';
 import { checkRows } from '../util/rows.js';
 import type { Dataset, Rows, Targets } from '../util/rows.js';
+import type { Resumed, RunCheckpoint } from './checkpoint.js';
 import type { CommandContext } from './context.js';
 import { packageVersion } from './version.js';
 
@@ -106,11 +107,7 @@ export function runFacts(facts: {
   return {
     seed: facts.seed,
     backend: facts.backend,
-    versions: {
-      'tfjs-latent': packageVersion(),
-      '@tensorflow/tfjs': tf.version.tfjs,
-      node: process.versions.node,
-    },
+    versions: versionFacts(),
     data: facts.data.map(({ spec, dataset }) => ({
       spec,
       rows: dataset.x.count,
@@ -118,6 +115,31 @@ export function runFacts(facts: {
       checksum: checksum(dataset),
     })),
   };
+}
+
+/** Versions that a run was made with. */
+export function versionFacts(): { [key: string]: Json } {
+  return {
+    'tfjs-latent': packageVersion(),
+    '@tensorflow/tfjs': tf.version.tfjs,
+    node: process.versions.node,
+  };
+}
+
+/** What an interrupted run left, when the user wants to go on with it; says where it goes on. */
+export async function resumedRun(
+  checkpoint: RunCheckpoint,
+  resume: boolean,
+  { terminal }: CommandContext,
+): Promise<Resumed | undefined> {
+  if (!resume) return undefined;
+  if (!checkpoint.exists) {
+    terminal.say(`${checkpoint.folder} does not exist: the run begins anew`);
+    return undefined;
+  }
+  const resumed = await checkpoint.load();
+  terminal.say(`going on after epoch ${resumed.history.length}`);
+  return resumed;
 }
 
 /** FNV-1a over the bits of rows and targets: tells whether a run saw the same numbers. */

@@ -7,14 +7,20 @@ import type { TargetResult } from './evaluation.js';
 import { checkCheckpoint, RunCheckpoint } from './checkpoint.js';
 import type { RunIdentity } from './checkpoint.js';
 import { fitForCommand } from './fitting.js';
-import type { KeptRun } from './fitting.js';
 import { drawLatents, LATENT_POINTS } from './latentSample.js';
 import { digestOf } from './identity.js';
 import { findModel } from './models.js';
 import type { ReportData } from './report/data.js';
 import { checkRunFolder, writeRunFolder } from './runFolder.js';
 import type { RunFolder } from './runFolder.js';
-import { holdOut, loadForCommand, requireTargets, runFacts, startForCommand } from './steps.js';
+import {
+  holdOut,
+  loadForCommand,
+  requireTargets,
+  resumedRun,
+  runFacts,
+  startForCommand,
+} from './steps.js';
 import type { Labelled } from './steps.js';
 import { applySettings, readSettings } from './settings.js';
 import type { Settings } from './settings.js';
@@ -61,7 +67,8 @@ export async function train(
       rows: digestOf([fit.x.data, fit.targets.values]),
     };
     const checkpoint = new RunCheckpoint(options.out, identity);
-    const kept = await keptRun(checkpoint, resume, options.checkpointSeconds, context);
+    const resumed = await resumedRun(checkpoint, resume, context);
+    const kept = { checkpoint, everySeconds: options.checkpointSeconds, resumed };
     const history = await fitForCommand(model, fit, held, context, kept).catch((error: unknown) => {
       if (checkpoint.exists) {
         terminal.warn(
@@ -100,22 +107,6 @@ export async function train(
   } finally {
     model.dispose();
   }
-}
-
-async function keptRun(
-  checkpoint: RunCheckpoint,
-  resume: boolean,
-  everySeconds: number,
-  { terminal }: CommandContext,
-): Promise<KeptRun> {
-  if (!resume) return { checkpoint, everySeconds, resumed: undefined };
-  if (!checkpoint.exists) {
-    terminal.say(`${checkpoint.folder} does not exist: the run begins anew`);
-    return { checkpoint, everySeconds, resumed: undefined };
-  }
-  const resumed = await checkpoint.load();
-  terminal.say(`going on after epoch ${resumed.history.length}`);
-  return { checkpoint, everySeconds, resumed };
 }
 
 interface HeldOutResult extends TargetResult {

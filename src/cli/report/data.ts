@@ -29,6 +29,21 @@ export interface LatentPoint {
   readonly y: number;
 }
 
+/** A point of the unit disc. */
+export interface DiscPoint {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Points in the Poincaré disc with lines between them. */
+export interface HyperbolicDisc {
+  readonly points: readonly (DiscPoint & { readonly name: string })[];
+  /** Places in `points`. */
+  readonly links: readonly (readonly [from: number, to: number])[];
+  /** What the drawing shows. */
+  readonly note: string;
+}
+
 /** Everything on the page; plain data, so that it can be made without a model. */
 export interface ReportData {
   readonly title: string;
@@ -39,6 +54,7 @@ export interface ReportData {
   readonly history: readonly HistoryRow[];
   readonly latent: readonly LatentPoint[];
   readonly kept: readonly { readonly fraction: number; readonly value: number }[];
+  readonly disc?: HyperbolicDisc;
   /** What `kept` measures: "accuracy" or "rmse". */
   readonly keptLabel: string;
 }

@@ -2,6 +2,7 @@ import { drawCharts, escapeText } from './charts.js';
 import type { Chart } from './charts.js';
 import { SCORE_NAMES } from './data.js';
 import type { ReportData } from './data.js';
+import { drawDisc } from './disc.js';
 
 const STYLE = `
   body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -22,7 +23,8 @@ const STYLE = `
  * (names of sets and files) is escaped.
  */
 export async function renderReport(data: ReportData): Promise<string> {
-  const charts = await drawCharts(data);
+  const disc = data.disc === undefined ? [] : [drawDisc(data.disc)];
+  const charts = [...disc, ...(await drawCharts(data))];
   const title = escapeText(data.title);
   return `<!doctype html>
 <html lang="en">
