@@ -13,7 +13,7 @@ export type {
 } from './hyperbolicEmbedding/index.js';
 export { HyperbolicDiffusionDistance } from './hyperbolicDiffusion/index.js';
 export type {
-  GraphInput,
+  DiffusionGraph,
   HyperbolicDiffusionConfig,
   HyperbolicDiffusionConfigInput,
   HyperbolicDiffusionEmbedding,

@@ -6,7 +6,7 @@ import { savedArray } from '../layers/parameters.js';
 import { parseHyperbolicDiffusionConfig } from './config.js';
 import type { HyperbolicDiffusionConfig, HyperbolicDiffusionConfigInput } from './config.js';
 import { graphOperator, rootsOfPower, rowsOperator } from './operator.js';
-import type { DiffusionOperator, GraphInput } from './operator.js';
+import type { DiffusionOperator, DiffusionGraph } from './operator.js';
 
 const OP = 'HyperbolicDiffusionDistance';
 
@@ -79,7 +79,7 @@ export class HyperbolicDiffusionDistance {
    * @throws ShapeError, DomainError for bad edges or weights, or when K n^2 exceeds 2^28 values; before
    * anything is computed.
    */
-  fitGraph(graph: GraphInput): this {
+  fitGraph(graph: DiffusionGraph): this {
     const op = `${OP}.fitGraph`;
     this.#checkSize(op, graph.nodes);
     return this.#keep(graphOperator(op, graph, this.config.laplacian));

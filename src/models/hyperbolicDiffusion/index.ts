@@ -2,4 +2,4 @@ export { parseHyperbolicDiffusionConfig } from './config.js';
 export type { HyperbolicDiffusionConfig, HyperbolicDiffusionConfigInput } from './config.js';
 export { HyperbolicDiffusionDistance } from './hyperbolicDiffusion.js';
 export type { HyperbolicDiffusionEmbedding } from './hyperbolicDiffusion.js';
-export type { GraphInput } from './operator.js';
+export type { DiffusionGraph } from './operator.js';

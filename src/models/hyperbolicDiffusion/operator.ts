@@ -17,7 +17,7 @@ export interface DiffusionOperator {
 }
 
 /** Weighted graph, in either direction. */
-export interface GraphInput {
+export interface DiffusionGraph {
   /** Flat list of shape [e, 2]; edges that are named twice count once, with the weight named first. */
   readonly edges: EdgePairs;
   readonly nodes: number;
@@ -28,7 +28,7 @@ export interface GraphInput {
 /** Heat kernel of a graph: P = exp(-L). */
 export function graphOperator(
   op: string,
-  graph: GraphInput,
+  graph: DiffusionGraph,
   laplacian: 'combinatorial' | 'normalized',
 ): DiffusionOperator {
   const n = graph.nodes;
@@ -53,7 +53,7 @@ export function graphOperator(
   };
 }
 
-function adjacencyMatrix(op: string, { edges, nodes: n, weights }: GraphInput): Float64Array {
+function adjacencyMatrix(op: string, { edges, nodes: n, weights }: DiffusionGraph): Float64Array {
   checkEdges(op, edges, n);
   if (weights !== undefined && weights.length !== edges.length / 2) {
     const expected = `have one value per edge, ${edges.length / 2}`;

@@ -5,7 +5,7 @@ import {
   HyperbolicDiffusionDistance,
   parseHyperbolicDiffusionConfig,
 } from '../../../src/models/hyperbolicDiffusion/index.js';
-import type { GraphInput } from '../../../src/models/hyperbolicDiffusion/index.js';
+import type { DiffusionGraph } from '../../../src/models/hyperbolicDiffusion/index.js';
 import type { Artifacts } from '../../../src/util/artifacts.js';
 import { PROPERTY, normalRows } from '../../support/arbitraries.js';
 
@@ -54,7 +54,7 @@ function bySeries(powers: readonly Square[]): Square {
   );
 }
 
-function laplacian({ edges, nodes, weights }: GraphInput, normalized: boolean): Square {
+function laplacian({ edges, nodes, weights }: DiffusionGraph, normalized: boolean): Square {
   const a = Array.from({ length: nodes }, () => Array<number>(nodes).fill(0));
   for (let i = 0; i < edges.length; i += 2) {
     const weight = weights?.[i / 2] ?? 1;
@@ -70,7 +70,7 @@ function laplacian({ edges, nodes, weights }: GraphInput, normalized: boolean): 
   );
 }
 
-const tree = (nodes: number, arity: number): GraphInput => ({
+const tree = (nodes: number, arity: number): DiffusionGraph => ({
   nodes,
   edges: Array.from({ length: nodes - 1 }, (_, i) => [i + 1, Math.floor(i / arity)]).flat(),
 });
@@ -81,7 +81,7 @@ const graphs = fc.integer({ min: 2, max: 9 }).chain((nodes) =>
       maxLength: 2 * nodes,
       selector: ([u, v]) => Math.min(u, v) * nodes + Math.max(u, v),
     })
-    .map((pairs): GraphInput => {
+    .map((pairs): DiffusionGraph => {
       const edges = pairs.filter(([u, v]) => u !== v);
       return { nodes, edges: edges.flat(), weights: edges.map((_, i) => 0.25 + (i % 3)) };
     }),
