@@ -7,6 +7,7 @@ import type { HyperbolicEmbeddingConfigInput, TrainSnapshot } from '../../../src
 import { reconstruction } from '../../../src/metrics/hierarchy.js';
 import { packSnapshot, unpackSnapshot } from '../../../src/train/index.js';
 import { distance, pointOf } from '../../reference/relationSteps.js';
+import { describeOnBackends } from '../../neighbors/onBackends.js';
 import { expectClose } from '../../support/compare.js';
 import { expectNoLeak } from '../../support/leaks.js';
 import { TOLERANCES } from '../../support/tolerances.js';
@@ -200,6 +201,26 @@ describe('HyperbolicEmbedding', () => {
     await expect(small().toArtifacts()).rejects.toThrow('must be fitted first');
     const model = await small().fit(TREE);
     expect(() => model.distance(0, 31)).toThrow('j must be a node, 0 to 30, got 31');
+  });
+});
+
+describeOnBackends('HyperbolicEmbedding on', (backend) => {
+  // Few batches, in several calls: a software GPU takes milliseconds for each.
+  const fit = (): Promise<HyperbolicEmbedding> =>
+    small({ epochs: 4, burnInEpochs: 1, batchSize: 25 }).fit(TREE);
+
+  it('gives the same bits on every run', async () => {
+    const first = await (await fit()).toArtifacts();
+    expect(await (await fit()).toArtifacts()).toEqual(first);
+  });
+
+  it('gives the points of the cpu backend up to rounding', async () => {
+    const here = (await fit()).points();
+    await startBackend({ prefer: 'cpu' });
+    const there = (await fit()).points();
+    await startBackend({ prefer: backend });
+    const largest = Math.max(...there.data.map(Math.abs));
+    expectClose(here.data, there.data, TOLERANCES.relationTable, 10 * largest);
   });
 });
 
