@@ -267,8 +267,8 @@ export function egradToRgrad(x: RowsLike, gradient: RowsLike, kappa: ScalarsLike
 const projectProgram = programOf((g) => {
   const [c, x] = [negated(g), g.row('x')];
   // 1 - 2^-22: the float32 rounding of the rows' length cannot carry it over the edge.
-  const limit = g.div(1 - 2 ** -22, g.sqrt(g.max(c, 0)));
-  const length = g.norm(x);
+  const limit = 1 - 2 ** -22;
+  const length = g.mul(g.sqrt(g.max(c, 0)), g.norm(x));
   return g.where('lt', limit, length, g.mul(g.div(limit, length), x), x);
 });
 
