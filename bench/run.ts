@@ -15,6 +15,7 @@ import { startBackend } from '../src/backends/start.js';
 import { setThreads } from '../src/kernels/wasm/register.js';
 import { runCase } from './harness.js';
 import type { BenchCase, Place } from './harness.js';
+import { hyperbolicCases } from './hyperbolic.bench.js';
 import { kSweepCases, knnCases } from './knn.bench.js';
 import type { Peers } from './knnCase.js';
 import { caseText, renderReports } from './markdown.js';
@@ -41,6 +42,7 @@ const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   relationSteps: relationCases,
   rowDistance: rowCases,
   rowMap: rowMapCases,
+  hyperbolic: hyperbolicCases,
   matMul: matMulCases,
   train: trainCases,
   score: scoreCases,

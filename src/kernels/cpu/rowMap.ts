@@ -1,8 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { rowMapSpec } from '../../specs/rowMap.js';
 import type { RowMapAttrs, RowMapInput } from '../../specs/rowMap.js';
-import { FLOAT64_FUNCTIONS, FLOAT64_NATIVE } from '../../specs/rowProgram/float64.js';
-import { lower } from '../../specs/rowProgram/functions.js';
+import { FLOAT64_FUNCTIONS, lowerFloat64 } from '../../specs/rowProgram/float64.js';
 import type {
   BinaryFunction,
   RowComparison,
@@ -137,7 +136,7 @@ class RowInterpreter {
 function compute(call: KernelCall<never, RowMapAttrs, CpuBackend, RowMapInput>): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const { n, d } = attrs;
-  const program = lower(attrs.program, FLOAT64_NATIVE);
+  const program = lowerFloat64(attrs.program);
   const sources = new Map<string, Source>();
   const put = (level: 'row' | 'scalar', name: string, info: TensorInfo | undefined): void => {
     if (info === undefined) return;

@@ -15,6 +15,7 @@ export const CHUNK_FUNCTIONS = [
   'productBlock',
   'productPack',
   'productQueries',
+  'rowBlock',
 ] as const;
 export type ChunkFunctionName = (typeof CHUNK_FUNCTIONS)[number];
 export type ChunkFunction = (args: number, chunk: number, thread: number) => void;

@@ -34,7 +34,7 @@ export const JOB_MASK = 0xfffff;
  */
 export const FORM_TABLE = 64;
 /** Forms whose code is kept at a time. */
-export const FORM_SLOTS = 16;
+export const FORM_SLOTS = 64;
 export const TABLE_SIZE = FORM_TABLE + 2 * FORM_SLOTS;
 
 /** What a worker thread is started with. */
@@ -80,9 +80,13 @@ export function serve(data: WorkerData): void {
     const form = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       env: { memory },
       latent: instance.exports,
+      math: Math as unknown as WebAssembly.ModuleImports,
     });
-    table.set(slot, form.exports.tile);
-    table.set(slot + 1, form.exports.finish);
+    if ('run' in form.exports) table.set(slot, form.exports.run);
+    else {
+      table.set(slot, form.exports.tile);
+      table.set(slot + 1, form.exports.finish);
+    }
     loaded.set(slot, id);
   };
   let seen = 0;

@@ -20,7 +20,7 @@ function factorial(n: number): number {
 }
 
 /** c[0] + v (c[1] + v (c[2] + ...)). */
-function polynomial(g: RowGraph, v: Value, coefficients: readonly number[]): Value {
+export function polynomial(g: RowGraph, v: Value, coefficients: readonly number[]): Value {
   return coefficients
     .slice(0, -1)
     .reduceRight<Value>(
@@ -88,7 +88,8 @@ const tangent = (g: RowGraph, r: Value): Value => g.div(g.unary('sin', r), g.una
 const slope = (g: RowGraph, z: Value, closed: Value, value: Value): Value =>
   g.div(g.sub(closed, value), g.mul(2, z));
 
-type Definition = (g: RowGraph, v: Value) => Value;
+/** A function written in others. */
+export type Definition = (g: RowGraph, v: Value) => Value;
 
 /** Forms in base functions and in derived ones that are defined before. */
 const DEFINITIONS: Readonly<Record<DerivedFunction, Definition>> = {
@@ -231,16 +232,22 @@ const isDerived = (op: UnaryFunction): op is DerivedFunction => Object.hasOwn(DE
 /**
  * The program with every function that a backend lacks written in those it has.
  * @param native Derived functions that the backend has of its own.
+ * @param own Forms to use in place of those of float32, also of base functions.
  */
-export function lower(program: RowProgram, native: ReadonlySet<UnaryFunction>): RowProgram {
-  const isForeign = (op: UnaryFunction): boolean => isDerived(op) && !native.has(op);
+export function lower(
+  program: RowProgram,
+  native: ReadonlySet<UnaryFunction>,
+  own: Readonly<Partial<Record<UnaryFunction, Definition>>> = {},
+): RowProgram {
+  const definitionOf = (op: UnaryFunction): Definition | undefined =>
+    own[op] ?? (isDerived(op) && !native.has(op) ? DEFINITIONS[op] : undefined);
   let lowered = program;
-  // Definitions may use derived functions in their turn.
-  while (lowered.nodes.some((node) => node.kind === 'unary' && isForeign(node.op))) {
+  // Definitions may use other derived functions in their turn.
+  while (
+    lowered.nodes.some((node) => node.kind === 'unary' && definitionOf(node.op) !== undefined)
+  ) {
     const { graph, values } = RowGraph.from(lowered, (g, node, [v]) =>
-      node.kind === 'unary' && isDerived(node.op) && isForeign(node.op)
-        ? DEFINITIONS[node.op](g, v)
-        : undefined,
+      node.kind === 'unary' ? definitionOf(node.op)?.(g, v) : undefined,
     );
     lowered = graph.program(
       lowered.outputs.map(({ node }) => values[node]),

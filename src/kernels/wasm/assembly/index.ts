@@ -8,4 +8,5 @@ export { distancePack, knnBlock, pairwiseBlock } from './distance';
 export { im2colRow } from './im2col';
 /** What modules generated at run time import, see jit/formModule.ts. */
 export { asin, asinh, cos, exp, log, log1p, pow, sin } from './functions';
+export { rowBlock } from './rowMap';
 export { productBlock, productPack, productQueries } from './knnProduct';

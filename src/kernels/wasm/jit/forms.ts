@@ -1,13 +1,15 @@
 import type { ExpressionForm } from '../../../specs/metricForm.js';
+import type { RowProgram } from '../../../specs/rowProgram/graph.js';
 import type { LatentModule } from '../module.js';
 import { FORM_SLOTS, FORM_TABLE } from '../worker.js';
 import { formModule } from './formModule.js';
+import { rowModule } from './rowModule.js';
 
-/** Code of a form, and where the threads put it. */
+/** Code made at run time, of a metric form or a row program, and where the threads put it. */
 export interface CompiledForm {
   /** Different for every compilation: threads know by it what stands in a slot. */
   readonly id: number;
-  /** Position in the table of `tile`; `finish` stands behind it. */
+  /** Position in the table of `tile`, behind which `finish` stands, or of `run`. */
   readonly slot: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -23,13 +25,19 @@ let lastId = 0;
 
 /** Code of a form for a module with shared or plain memory; made once while it stays in use. */
 export function compiledForm(form: ExpressionForm, shared: boolean): CompiledForm {
-  const key = `${shared ? 'shared' : 'plain'};${form.key}`;
+  return compiledOnce(`${shared ? 'shared' : 'plain'};${form.key}`, () => formModule(form, shared));
+}
+
+/** Code of a row program, as {@link compiledForm}. */
+export function compiledRows(program: RowProgram, shared: boolean): CompiledForm {
+  return compiledOnce(`${shared ? 'shared' : 'plain'} rows;${program.key}`, () =>
+    rowModule(program, shared),
+  );
+}
+
+function compiledOnce(key: string, make: () => Uint8Array<ArrayBuffer>): CompiledForm {
   const known = cache.get(key);
-  const compiled = known ?? {
-    id: ++lastId,
-    slot: freeSlot(),
-    bytes: formModule(form, shared),
-  };
+  const compiled = known ?? { id: ++lastId, slot: freeSlot(), bytes: make() };
   cache.delete(key);
   cache.set(key, compiled);
   return compiled;
@@ -49,6 +57,9 @@ function freeSlot(): number {
 /** Number of forms whose code is kept. */
 export const cachedForms = (): number => cache.size;
 
+/** What row programs import: functions by the names that they have in Math. */
+export const MATH = { math: Math as unknown as WebAssembly.ModuleImports };
+
 const loaded = new WeakMap<LatentModule, Map<number, number>>();
 
 /** Put a form's functions into the table of this thread's module. */
@@ -59,8 +70,12 @@ export function loadForm(module: LatentModule, { id, slot, bytes }: CompiledForm
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
     env: { memory: module.memory },
     latent: module.exports,
+    ...MATH,
   });
-  module.table.set(slot, exports.tile);
-  module.table.set(slot + 1, exports.finish);
+  if ('run' in exports) module.table.set(slot, exports.run);
+  else {
+    module.table.set(slot, exports.tile);
+    module.table.set(slot + 1, exports.finish);
+  }
   slots.set(slot, id);
 }

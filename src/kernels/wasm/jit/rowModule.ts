@@ -1,4 +1,4 @@
-import { FLOAT64_FUNCTIONS } from '../../../specs/rowProgram/float64.js';
+import { lowerToExpAndLog } from '../../../specs/rowProgram/float64.js';
 import type {
   BinaryFunction,
   RowComparison,
@@ -83,7 +83,7 @@ class RowWriter {
 
   imports(): ImportedFunction[] {
     return [...this.imported.keys()].map((name) => ({
-      module: 'functions',
+      module: 'math',
       name,
       type: ONE_TO_ONE,
     }));
@@ -391,12 +391,9 @@ class RowWriter {
   }
 }
 
-/** What generated row programs import: the functions of the cpu kernel, so that both agree. */
-export const ROW_FUNCTIONS = FLOAT64_FUNCTIONS;
-
-/** The module of a program whose functions are all in {@link ROW_FUNCTIONS}. */
+/** The module of a program; it imports functions of Math by their names. */
 export function rowModule(program: RowProgram, shared: boolean): Uint8Array<ArrayBuffer> {
-  const writer = new RowWriter(program);
+  const writer = new RowWriter(lowerToExpAndLog(program));
   const code = writer.write();
   return encodeModule(shared, writer.imports(), [{ name: 'run', type: RUN, code }]);
 }
