@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowMapOn } from '../../../src/kernels/wasm/rowMap.js';
 import { setThreads } from '../../../src/kernels/wasm/register.js';
@@ -23,7 +23,8 @@ describe('rowMap on wasm', () => {
       const c = tf.tensor1d([0.7]);
       const [inPlace] = rowMap(program, { rows: { x: rows[0], y: rows[1] }, scalars: { c } });
       const want = [...(await inPlace.data())];
-      const backend = tf.backend() as BackendWasm;
+      const backend = tf.backend();
+      if (!(backend instanceof BackendWasm)) throw new TypeError('no wasm backend');
       const outputs = program.outputs.map(({ level }) => ({
         shape: level === 'row' ? [n, d] : [n],
         dtype: 'float32' as const,
