@@ -42,8 +42,8 @@ const gammaProgram = programOf((g) => {
 });
 
 /**
- * Einstein midpoint: sum w gamma x / sum w gamma, gamma = 1 / sqrt(1 - c |x|^2) (Ungar 2008, eq. 6.87;
- * the aggregation of Gulcehre et al., Hyperbolic Attention Networks, 2019, eq. 2). It is the Lorentz
+ * Einstein midpoint: sum w gamma x / sum w gamma, gamma = 1 / sqrt(1 - c |x|^2) (Ungar 2008;
+ * the aggregation of Gulcehre et al., Hyperbolic Attention Networks, 2019). It is the Lorentz
  * centroid in these coordinates.
  * @param points [..., m, d], of the Klein model. @param weights [..., m] >= 0, all 1 when left out.
  * @returns [..., d].

@@ -6,7 +6,7 @@ import type { RowsLike, ScalarsLike } from './applyRows.js';
 
 /**
  * Hyperbolic space of curvature -c in the Euclidean parametrisation (Mishne, Wan, Wang & Yang, The
- * Numerical Stability of Hyperbolic Representation Learning, 2023, section 4): a row z of R^d stands for
+ * Numerical Stability of Hyperbolic Representation Learning, 2023): a row z of R^d stands for
  * the point at distance |z| from the origin in direction z / |z|. Every finite row is a point, so any
  * optimiser of R^d trains it without projection, and float32 holds points at any radius, where the ball
  * ends at 17.3 / sqrt(c) and Lorentz coordinates overflow at 89 / sqrt(c).

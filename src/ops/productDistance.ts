@@ -6,7 +6,7 @@ import { safeSqrt } from './elementary.js';
 
 /**
  * Distance in a product of spaces from those in its factors: d^2 = sum_i d_i^2 (Gu, Sala, Gunel &
- * Re, Learning Mixed-Curvature Representations in Product Spaces, 2019, section 3).
+ * Re, Learning Mixed-Curvature Representations in Product Spaces, 2019).
  * @param distances One tensor per factor, all of one shape. @returns That shape, >= 0.
  * Gradient: d_i / d, and 0 where all are 0. Cost: O(factors n).
  * @throws DomainError without factors. @throws ShapeError if shapes differ.

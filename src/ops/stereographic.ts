@@ -9,7 +9,7 @@ import { weightedSums } from './weightedSums.js';
 
 /**
  * The kappa-stereographic model (Bachmann, Bécigneul & Ganea, Constant Curvature Graph Convolutional
- * Networks, 2020, section 2): one set of formulas for every constant sectional curvature kappa. For
+ * Networks, 2020): one set of formulas for every constant sectional curvature kappa. For
  * kappa < 0 it is the Poincare ball of radius 1 / sqrt(-kappa), for kappa > 0 the stereographic
  * projection of the sphere of radius 1 / sqrt(kappa), for kappa = 0 R^d with twice the usual lengths;
  * everything is smooth in kappa through 0, and `kappa` may be a tensor [...] of mixed signs with one
@@ -233,7 +233,7 @@ const gyrationProgram = programOf((g) => {
 
 /**
  * Gyration: the rotation by which the gyrovector sum fails to be associative,
- * gyr[x, y] v = -(x + y) + (x + (y + v)) (Ungar 2008, eq. 1.27). @returns [..., d], of length |v|.
+ * gyr[x, y] v = -(x + y) + (x + (y + v)). @returns [..., d], of length |v|.
  */
 export function gyration(x: RowsLike, y: RowsLike, v: RowsLike, kappa: ScalarsLike): Tensor {
   return apply('gyration', gyrationProgram, { x, y, v }, { kappa });
@@ -295,7 +295,7 @@ const lowerProgram = programOf((g) => {
 /**
  * Weighted midpoint: the centroid in the space around the hyperboloid or sphere, brought back to it,
  * x = S / (T + sqrt(T^2 + kappa |S|^2)), S = sum w lambda x, T = sum w (lambda - 1). For kappa < 0 that is
- * the gyromidpoint (Ungar 2008, eq. 4.2), for two points of equal weight the middle of the geodesic, and
+ * the gyromidpoint, for two points of equal weight the middle of the geodesic, and
  * for kappa = 0 the weighted mean.
  * @param points [..., m, d]. @param weights [..., m]; undefined: all 1. Their scale does not matter.
  * @returns [..., d]. Not defined where the sum is 0 (antipodes of the sphere).
