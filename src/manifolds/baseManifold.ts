@@ -1,13 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { DomainError, ShapeError } from '../errors.js';
-import { safeSqrt } from '../ops/elementary.js';
+import { applyRows } from '../ops/applyRows.js';
 import type { RowsLike } from '../ops/applyRows.js';
+import { programOf } from '../specs/rowProgram/programOf.js';
 import { Rng } from '../util/rng.js';
 import { formatShape, sizeOf } from '../util/shape.js';
 import type { FrechetMeanOptions, Manifold } from './manifold.js';
 
 const [TOLERANCE, MAX_STEPS] = [1e-6, 100];
+
+/** Its gradient at 0 is 0. */
+const rootProgram = programOf((g) => g.sqrt(g.scalar('square')));
 
 /** What manifolds share; each adds its maps. */
 export abstract class BaseManifold implements Manifold {
@@ -28,7 +32,13 @@ export abstract class BaseManifold implements Manifold {
   }
 
   norm(x: RowsLike, v: RowsLike): Tensor {
-    return tf.tidy(() => safeSqrt(this.inner(x, v, v)));
+    return tf.tidy(
+      () =>
+        applyRows(`${this.name}.norm`, rootProgram(), {
+          rows: {},
+          scalars: { square: this.inner(x, v, v) },
+        })[0],
+    );
   }
 
   /** Any row is a tangent, unless a manifold says otherwise. */

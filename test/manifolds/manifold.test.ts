@@ -148,6 +148,37 @@ describeMaps('manifolds', ({ run, isSlow }) => {
       tf.dispose([x, y, u, v, mean, pair, middle, weighted]);
     });
 
+    it('gradient: of second order, of the squared distance and of a length', async () => {
+      const { m, x, y, u, v } = setUp();
+      // d/dt <grad f, v> by the tape, against differences of the gradient.
+      const slope =
+        (f: (p: tf.Tensor) => tf.Tensor) =>
+        (p: tf.Tensor): tf.Tensor =>
+          tf.sum(tf.mul(tf.grad((q) => tf.sum(f(q)))(p), v));
+      const cases: ((p: tf.Tensor) => tf.Tensor)[] = [
+        (p) => tf.square(m.dist(p, y)),
+        (p) => m.norm(x, p),
+      ];
+      for (const [i, f] of (isSlow ? cases.slice(0, 1) : cases).entries()) {
+        const at = i === 0 ? x : u;
+        const got = await values(() => tf.tidy(() => tf.grad(slope(f))(at)));
+        const h = 1e-2;
+        for (const k of [0, 3]) {
+          const moved = (by: number): Promise<number[]> =>
+            values(() =>
+              tf.tidy(() => {
+                const step = tf.oneHot(tf.scalar(k, 'int32'), 5 * D).toFloat();
+                return slope(f)(tf.add(at, tf.mul(step.reshape([5, D]), by)));
+              }),
+            );
+          const [up, down] = [await moved(h), await moved(-h)];
+          const want = (up[0] - down[0]) / (2 * h);
+          expect(Math.abs(got[k] - want)).toBeLessThanOrEqual(2e-2 * (1 + Math.abs(want)));
+        }
+      }
+      tf.dispose([x, y, u, v]);
+    });
+
     it('property: random points are the same for a seed and as spread as asked', async () => {
       const m = make();
       const first = await values(() => m.randomPoint([200, D], 7, 0.5));
