@@ -116,7 +116,8 @@ class Gradient {
             give(0, adjoint);
             return;
           case 'norm':
-            give(0, g.mul(g.safeDiv(adjoint, this.values[id]), a));
+            // The unit vector first: a large adjoint over a tiny length overflows.
+            give(0, g.mul(adjoint, g.safeDiv(a, this.values[id])));
             return;
           case 'gap':
             give(0, g.neg(g.mul(adjoint, g.sum(g.square(b)))));
