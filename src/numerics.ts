@@ -33,8 +33,11 @@ export const BALL_SMALLEST_GAP = 2 ** -24;
 /** Past it tanh is 1 to the last digit of float64, and 1 / cosh^2 is still a normal number. */
 export const TANH_SATURATION = 20;
 
-/** Largest argument of sinh and cosh in maps of the hyperboloid: e^87 / 2 is within float32. */
-export const LARGEST_HYPERBOLIC_ANGLE = 87;
+/**
+ * Largest argument of sinh and cosh in maps of the hyperboloid, 80: their e^80 / 2 = 2.8e34 leaves four
+ * decimal orders of float32 for the factors of gradients.
+ */
+export const LARGEST_HYPERBOLIC_ANGLE = 80;
 
 /** Largest sqrt(c) times radius that projection onto the hyperboloid leaves: c |x|^2 is within float32. */
 export const LORENTZ_LARGEST_RADIUS = 44;

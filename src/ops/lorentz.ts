@@ -72,7 +72,7 @@ export function norm(x: RowsLike, v: RowsLike, c: ScalarsLike = 1): Tensor {
 /**
  * Exponential map at x: the end of the geodesic that leaves x with velocity v, [..., d],
  * cosh(t) x + sinh(t) v / t with t = sqrt(c) |v|_x; x itself for v = 0. t is cut where it and the radius of
- * x come to 87, past which float32 may overflow.
+ * x come to 80, past which float32 may overflow.
  */
 export function expMap(x: RowsLike, v: RowsLike, c: ScalarsLike = 1): Tensor {
   return run('expMap', programs.expMap, { x, v }, c);
@@ -88,7 +88,7 @@ export function logMap(x: RowsLike, y: RowsLike, c: ScalarsLike = 1): Tensor {
 
 /**
  * Exponential map at the origin, sinh(sqrt(c) |v|) v / (sqrt(c) |v|), [..., d]: d(0, expMap0(v)) = |v|,
- * cut at 87 / sqrt(c).
+ * cut at 80 / sqrt(c).
  */
 export function expMap0(v: RowsLike, c: ScalarsLike = 1): Tensor {
   return run('expMap0', programs.expMap0, { v }, c);

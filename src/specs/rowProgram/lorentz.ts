@@ -173,22 +173,29 @@ export const logMap0 = programOf((g) => {
 export const expMap = programOf((g) => {
   const [rowX, v, c] = [g.row('x'), g.row('v'), g.scalar('c')];
   const x = pointOf(g, rowX, c);
-  const angle = g.mul(x.s, tangentNorm(g, x, v));
+  const length = tangentNorm(g, x, v);
+  const angle = g.mul(x.s, length);
   const radius = g.unary('asinh', g.mul(x.s, x.p));
   const most = g.max(0, g.sub(LARGEST_HYPERBOLIC_ANGLE, radius));
-  const kept = g.where('le', angle, most, angle, most);
-  const share = g.where('le', angle, most, 1, g.div(most, angle));
-  return g.add(g.mul(g.unary('cosh', kept), rowX), g.mul(g.mul(g.unary('sinhc', kept), share), v));
+  const isWhole = (then: Value, otherwise: Value): Value =>
+    g.where('le', angle, most, then, otherwise);
+  const kept = isWhole(angle, most);
+  const slope = g.unary('sinhc', kept);
+  // A step that is cut goes by its unit vector, so that no gradient meets the whole length.
+  const step = g.div(v, isWhole(g.constant(1), length));
+  const size = isWhole(slope, g.div(g.mul(kept, slope), x.s));
+  return g.add(g.mul(g.unary('cosh', kept), rowX), g.mul(size, step));
 });
 
 export const logMap = programOf((g) => {
   const [rowX, rowY, c] = [g.row('x'), g.row('y'), g.scalar('c')];
   const pair = pairOf(g, rowX, rowY, c);
   const { x, s, half, u, whereApart } = pair;
-  // theta / sinh(theta).
-  const k = g.div(g.unary('asinhc', g.mul(s, half)), halfCosh(g, pair));
-  const along = g.mul(radialOf(g, pair, k), x.q);
-  const polar = g.add(g.mul(along, u), acrossOf(g, pair, k));
+  // theta / sinh(theta) in two factors, of which each is taken into what it keeps within float32.
+  const [scale, share] = [g.div(1, halfCosh(g, pair)), g.unary('asinhc', g.mul(s, half))];
+  const k = g.mul(share, scale);
+  const along = g.mul(g.mul(share, radialOf(g, pair, scale)), x.q);
+  const polar = g.add(g.mul(along, u), g.mul(share, acrossOf(g, pair, scale)));
   const back = g.add(k, g.mul(g.mul(g.mul(2, c), g.mul(k, half)), half));
   return whereApart(g.sub(g.mul(k, rowY), g.mul(back, rowX)), polar);
 });
