@@ -93,6 +93,13 @@ export const TOLERANCES = {
       'gradient programs of some hundreds of float32 operations at points within three radii of ' +
       'curvature (e^3 = 20); absolute in units of the largest slope by the row',
   },
+  hyperbolicCentroid: {
+    relative: 32 * ULP,
+    absolute: 32 * ULP,
+    reason:
+      'float32 sums of points, absolute in units of the largest coordinate: the direction of the sum keeps ' +
+      '2^-24, and of each point only what is across it enters its depth',
+  },
   shares: {
     relative: 32 * ULP,
     absolute: 16 * ULP,
