@@ -209,6 +209,13 @@ export const TOLERANCES = {
     absolute: 1e-15,
     reason: 'float64 against float64 or more: sums of a few terms, in another order',
   },
+  goldenHyperbolic: {
+    relative: 1e-9,
+    absolute: 1e-12,
+    reason:
+      'geoopt in float64 to radius 2.5: its forms cancel by some thousands, its norms and denominators ' +
+      'are clamped at 1e-15, its hyperbolic norm at 1e-8',
+  },
   goldenCancelling: {
     relative: 1e-9,
     absolute: 3e-8,
