@@ -14,6 +14,18 @@ describeOp('rowMap', (context) => {
     gradients: [
       { title: 'c = 0.5', radii: [0.05, 0.7, 1.5, 3], c: 0.5, d: 3, length: 0.8 },
       { title: 'c = 8', radii: [0.1, 0.3, 0.6, 0.9], c: 8, d: 2, length: 0.4 },
+      {
+        title: 'with points at the origin',
+        radii: [0, 1, 0, 2],
+        c: 1,
+        d: 3,
+        length: 0.8,
+        without: {
+          coneAngle: 'an angle at the origin has no direction to count from',
+          gyration: 'gyr[a, 0] is the identity: slopes by a are 0, and no scale for rounding',
+        },
+      },
+      { title: 'far out', radii: [5, 7, 9], c: 1, d: 2, length: 0.5 },
       { title: 'c = 2^-26', radii: [0.5, 1, 2, 3], c: 2 ** -26, d: 3, length: 0.8 },
     ],
   });

@@ -342,8 +342,8 @@ export function wantedOf(
   return { values: values.map((v) => v.toNumber()), slopes, conditions };
 }
 
-/** Largest magnitude in a row; 1e-30 for zeros, so that steps are not 0. */
+/** Largest magnitude in a row; 1e-10 for zeros: their step, 1e-30, is a square in acosh(1 + ...). */
 function sizeOf(row: Vector): Num {
   const size = row.reduce((most, v) => (v.abs().gt(most) ? v.abs() : most), numberOf(0));
-  return size.isZero() ? numberOf(1e-30) : size;
+  return size.isZero() ? numberOf(1e-10) : size;
 }
