@@ -56,6 +56,7 @@ function prepare(shape: Shape): PreparedCase {
   const subject: Subject = {
     name: 'tfjs-latent',
     isOurs: true,
+    isWhole: true,
     mayShorten: false,
     run: async () => {
       await read(ours(all));

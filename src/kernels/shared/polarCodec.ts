@@ -22,10 +22,10 @@ export class PolarCodec {
     this.root = Math.sqrt(curvature);
   }
 
-  read(table: Float32Array, row: number, polar: Float64Array): void {
+  /** Read a row into `polar` from position `at` on. */
+  read(table: Float32Array, row: number, polar: Float64Array, at: number): void {
     const { features, root } = this;
     const start = row * features;
-    const at = row * (features + POLAR_SCALARS);
     const unit = at + POLAR_SCALARS;
     let square = 0;
     for (let f = 0; f < features; f++) square += table[start + f] * table[start + f];

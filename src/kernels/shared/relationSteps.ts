@@ -50,15 +50,15 @@ function checkRelations(relations: Int32Array, rows: number): void {
 
 class Trainer {
   private readonly codec: PolarCodec;
-  /** Polar coordinates of every row: see {@link PolarCodec}. */
-  private readonly polar: Float64Array;
+  /**
+   * A record for every row, so that a visit touches one place in memory: its polar coordinates (see
+   * {@link PolarCodec}); the sum of tangents of the batch, radial part, then the rest, which may have a
+   * radial remainder; the number of the batch that touched it last, from 1 on.
+   */
+  private readonly records: Float64Array;
   private readonly stride: number;
-  /** Sum of tangents of the batch: radial part, then the rest, which may have a radial remainder. */
-  private readonly tangents: Float64Array;
   private readonly touched: Int32Array;
   private touchedCount = 0;
-  /** Batch that touched a row last, plus 1. */
-  private readonly stamps: Int32Array;
   private batches = 0;
   /** Rows opposite to the first one of a relation: its second, then the negatives that count. */
   private readonly others: Int32Array;
@@ -73,14 +73,14 @@ class Trainer {
   ) {
     const { rows, features, table } = data;
     this.codec = new PolarCodec(attrs.geometry, attrs.curvature, features);
-    this.stride = features + POLAR_SCALARS;
-    this.polar = new Float64Array(rows * this.stride);
-    for (let row = 0; row < rows; row++) this.codec.read(table, row, this.polar);
-    this.tangents = new Float64Array(rows * (features + 1));
+    this.stride = POLAR_SCALARS + 2 * features + 2;
+    this.records = new Float64Array(rows * this.stride);
+    for (let row = 0; row < rows; row++) {
+      this.codec.read(table, row, this.records, row * this.stride);
+    }
     this.touched = new Int32Array(
       Math.min(rows, Math.min(attrs.batchSize, data.relations.length) * (attrs.negatives + 2)),
     );
-    this.stamps = new Int32Array(rows);
     this.others = new Int32Array(attrs.negatives + 1);
     this.pairs = new Float64Array(5 * (attrs.negatives + 1));
     this.point = new Float64Array(features);
@@ -162,31 +162,32 @@ class Trainer {
 
   /** Write what a pair needs, and return exp(s d / 2). */
   private measure(from: number, to: number, at: number): number {
-    const { polar, stride, pairs } = this;
+    const { records, stride, pairs } = this;
     const { features } = this.data;
     const a = from * stride;
     const b = to * stride;
     let square = 0;
     for (let f = POLAR_SCALARS; f < POLAR_SCALARS + features; f++) {
-      const apart = polar[b + f] - polar[a + f];
+      const apart = records[b + f] - records[a + f];
       square += apart * apart;
     }
     // 2 sinh((r2 - r1) / 2) is (e^r2 - e^r1) / sqrt(e^r1 e^r2), whose difference loses nothing.
-    const difference = polar[b] - polar[a];
-    const inverse = polar[a + 1] * polar[b + 1];
-    const h2 = 0.25 * (difference * difference * inverse + polar[a + 2] * polar[b + 2] * square);
+    const difference = records[b] - records[a];
+    const inverse = records[a + 1] * records[b + 1];
+    const h2 =
+      0.25 * (difference * difference * inverse + records[a + 2] * records[b + 2] * square);
     const h = Math.sqrt(h2);
     const root = Math.sqrt(1 + h2);
     pairs[at] = h;
     pairs[at + 1] = root;
-    pairs[at + 2] = 0.5 * difference * (polar[b] + polar[a]) * inverse;
+    pairs[at + 2] = 0.5 * difference * (records[b] + records[a]) * inverse;
     pairs[at + 3] = square;
     return h + root;
   }
 
   /** Add `slope` times the unit tangents towards each other; coincident rows have none. */
   private pull(from: number, to: number, at: number, slope: number): void {
-    const { polar, stride, pairs, tangents } = this;
+    const { records, stride, pairs } = this;
     const { features } = this.data;
     const h = pairs[at];
     if (h === 0) return;
@@ -196,40 +197,41 @@ class Trainer {
     const bend = 0.5 * pairs[at + 3];
     const a = from * stride;
     const b = to * stride;
-    const atFrom = scale * polar[b + 2];
-    const atTo = scale * polar[a + 2];
-    const ta = from * (features + 1);
-    const tb = to * (features + 1);
-    tangents[ta] += scale * radial - atFrom * polar[a + 3] * bend;
-    tangents[tb] -= scale * radial + atTo * polar[b + 3] * bend;
+    const atFrom = scale * records[b + 2];
+    const atTo = scale * records[a + 2];
+    const ta = a + POLAR_SCALARS + features;
+    const tb = b + POLAR_SCALARS + features;
+    records[ta] += scale * radial - atFrom * records[a + 3] * bend;
+    records[tb] -= scale * radial + atTo * records[b + 3] * bend;
     for (let f = 0; f < features; f++) {
-      const apart = polar[b + POLAR_SCALARS + f] - polar[a + POLAR_SCALARS + f];
-      tangents[ta + 1 + f] += atFrom * apart;
-      tangents[tb + 1 + f] -= atTo * apart;
+      const apart = records[b + POLAR_SCALARS + f] - records[a + POLAR_SCALARS + f];
+      records[ta + 1 + f] += atFrom * apart;
+      records[tb + 1 + f] -= atTo * apart;
     }
   }
 
   private touch(row: number): void {
-    if (this.stamps[row] === this.batches) return;
-    this.stamps[row] = this.batches;
+    const stamp = row * this.stride + this.stride - 1;
+    if (this.records[stamp] === this.batches) return;
+    this.records[stamp] = this.batches;
     this.touched[this.touchedCount++] = row;
   }
 
   /** Exponential map of `rate` times the sum of tangents, which is cleared. */
   private move(row: number, rate: number): void {
-    const { polar, stride, tangents, point } = this;
+    const { records, stride, point } = this;
     const { features, table } = this.data;
     const a = row * stride;
     const unit = a + POLAR_SCALARS;
-    const t = row * (features + 1);
-    const radial = tangents[t];
-    tangents[t] = 0;
+    const t = unit + features;
+    const radial = records[t];
+    records[t] = 0;
     let along = 0;
-    for (let f = 0; f < features; f++) along += tangents[t + 1 + f] * polar[unit + f];
+    for (let f = 0; f < features; f++) along += records[t + 1 + f] * records[unit + f];
     let square = radial * radial;
     for (let f = 0; f < features; f++) {
-      const across = tangents[t + 1 + f] - along * polar[unit + f];
-      tangents[t + 1 + f] = 0;
+      const across = records[t + 1 + f] - along * records[unit + f];
+      records[t + 1 + f] = 0;
       point[f] = across;
       square += across * across;
     }
@@ -248,11 +250,11 @@ class Trainer {
       rise = 2 * half * half;
     }
     const sideways = rate * sine;
-    const outwards = polar[a + 2] * (1 + rise) + sideways * radial * polar[a + 3];
+    const outwards = records[a + 2] * (1 + rise) + sideways * radial * records[a + 3];
     for (let f = 0; f < features; f++) {
-      point[f] = outwards * polar[unit + f] + sideways * point[f];
+      point[f] = outwards * records[unit + f] + sideways * point[f];
     }
     this.codec.write(point, table, row);
-    this.codec.read(table, row, polar);
+    this.codec.read(table, row, records, a);
   }
 }

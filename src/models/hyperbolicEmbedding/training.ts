@@ -15,7 +15,7 @@ export interface EmbeddingFitOptions {
   /** Number of nodes. Default: one more than the largest that a relation names. */
   readonly nodes?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Called a few times a second, and at the end of every epoch. A step is a batch. */
+  /** Called about three times a second, and at the end of every epoch. A step is a batch. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   readonly checkpoint?: TrainCheckpoint | undefined;
   /** Go on from there, as if nothing had happened. */
@@ -29,7 +29,7 @@ export interface Relations {
 }
 
 /** Milliseconds that a call of the op aims at: signals and timers are served between calls. */
-const CALL_MILLISECONDS = 150;
+const CALL_MILLISECONDS = 300;
 /** Pairs of the first call, before its speed is known. */
 const FIRST_PAIRS = 20_000;
 
