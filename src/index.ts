@@ -34,6 +34,7 @@ export type { Metric, MetricName } from './specs/metric.js';
 export type { Mode } from './specs/metricForm.js';
 export { RowGraph } from './specs/rowProgram/graph.js';
 export type { RowOperand, RowProgram, Value } from './specs/rowProgram/graph.js';
+export type { Geometry } from './specs/relationSteps.js';
 export { residency } from './specs/residency.js';
 export type { Artifacts, Json, SavedArray } from './util/artifacts.js';
 export { packBits, unpackBits } from './util/bits.js';
