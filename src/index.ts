@@ -4,7 +4,16 @@
  */
 export * from './errors.js';
 export * from './metrics/index.js';
+export * from './manifolds/index.js';
 export * from './models/index.js';
+export * from './models/layers/hyperbolic/index.js';
+export * from './optim/index.js';
+export { convert, HYPERBOLIC_MODELS } from './ops/convert.js';
+export type { HyperbolicModel } from './ops/convert.js';
+export * from './ops/geometry.js';
+export { productDistance } from './ops/productDistance.js';
+export { SparseMatrix } from './ops/sparseMatrix.js';
+export type { CsrMatrix, Edges } from './ops/sparseMatrix.js';
 export { customMetric } from './ops/customMetric.js';
 export type { CustomMetric, CustomMetricParts } from './ops/customMetric.js';
 export * from './neighbors/index.js';

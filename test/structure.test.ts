@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { renderFeatures } from '../scripts/lib/featuresTable.js';
 import { opFiles } from '../scripts/lib/opTemplates.js';
-import { BACKENDS, CAPABILITIES, SPECS } from '../src/specs/capabilities.js';
+import * as spaces from '../src/ops/geometry.js';
+import { BACKENDS, CAPABILITIES, DERIVED, SPECS } from '../src/specs/capabilities.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -81,6 +82,13 @@ describe('one op, one stem', () => {
     for (const { op, backend, state } of CAPABILITIES) {
       if (state !== 'kernel') continue;
       expect(read(`src/kernels/${backend}/register.ts`)).toContain(`./${op}.js`);
+    }
+  });
+
+  it('FEATURES.md lists every map of every curved space', () => {
+    for (const [space, maps] of Object.entries(spaces)) {
+      const names = `${space}: ${Object.keys(maps).sort().join(', ')}`;
+      expect(DERIVED.map(({ name }) => name)).toContain(names);
     }
   });
 

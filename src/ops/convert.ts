@@ -5,7 +5,7 @@ import { programOf } from '../specs/rowProgram/programOf.js';
 import type { RowGraph, Value } from '../specs/rowProgram/graph.js';
 import { applyRows, checkCurvature } from './applyRows.js';
 import type { RowsLike, ScalarsLike } from './applyRows.js';
-import { upOf } from './halfSpace.js';
+import { UP, upOf } from './heights.js';
 
 /** Coordinates of hyperbolic space. */
 export const HYPERBOLIC_MODELS = ['ball', 'lorentz', 'klein', 'halfSpace', 'logPolar'] as const;
@@ -20,8 +20,6 @@ interface Chart {
   readonly toLorentz: (g: RowGraph, x: Value, c: Value) => Value;
   readonly fromLorentz: (g: RowGraph, x: Value, c: Value) => Value;
 }
-
-const UP = 'up';
 
 /** sqrt(1 + c |x|^2) without overflow. */
 const timeOf = (g: RowGraph, x: Value, c: Value): Value => g.hypot(1, g.mul(g.sqrt(c), g.norm(x)));

@@ -1,11 +1,10 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
-import { ShapeError } from '../errors.js';
 import { FLOAT32_TINY } from '../numerics.js';
 import { programOf } from '../specs/rowProgram/programOf.js';
 import type { RowGraph, Value } from '../specs/rowProgram/graph.js';
 import { applyRows, checkCurvature } from './applyRows.js';
 import type { RowsLike, ScalarsLike } from './applyRows.js';
+import { UP, upOf } from './heights.js';
 
 /**
  * The upper half-space model of hyperbolic space of curvature -c: points are rows [..., d] whose last
@@ -18,24 +17,8 @@ import type { RowsLike, ScalarsLike } from './applyRows.js';
  * Cost: O(n d).
  */
 
-/** The unit vector along the heights; programs take it as a row, since they treat features alike. */
-const UP = 'up';
-
 const upright = (g: RowGraph): Value => g.row(UP);
 const heightOf = (g: RowGraph, p: Value): Value => g.dot(p, upright(g));
-
-/** Row along the heights of d features; d < 1 is left to the check of the rows. */
-export function upOf(op: string, rows: RowsLike): Tensor {
-  const { shape } = rows instanceof tf.Tensor ? rows : tf.tensor(rows, undefined, 'float32');
-  const d = shape[shape.length - 1] ?? 0;
-  if (d >= 1) return tf.tensor1d(Array.from({ length: d }, (_, i) => (i === d - 1 ? 1 : 0)));
-  throw new ShapeError({
-    op,
-    arg: 'rows',
-    expected: 'have a last dimension of 1 or more: the last coordinate is the height',
-    got: `shape [${shape.join(', ')}]`,
-  });
-}
 
 function apply(
   name: string,

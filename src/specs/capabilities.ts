@@ -62,9 +62,19 @@ export interface DerivedFeature {
 /** Sorted by name; listed in FEATURES.md. */
 export const DERIVED: readonly DerivedFeature[] = [
   {
+    name: 'HyperbolicEmbedding',
+    uses: ['relationSteps'],
+    how: 'batches of Riemannian SGD in few calls; negatives from a counter',
+  },
+  {
     name: 'KnnIndex',
     uses: ['knn'],
     how: 'rows stay on the device with what kernels derive of them',
+  },
+  {
+    name: 'convert, productDistance',
+    uses: ['rowMap'],
+    how: 'between all hyperbolic models; distances of products',
   },
   {
     name: 'elementary: asinh, acosh1p, atanh, log1p, expm1, sinh, cosh, tanh, sinhc, tanhc, asinhc, atanhc',
@@ -81,12 +91,52 @@ export const DERIVED: readonly DerivedFeature[] = [
     uses: ['pairwiseDistance', 'rowDistance'],
     how: 'symbolic derivatives of the metric, in slabs',
   },
+  {
+    name: 'halfSpace: dist, egradToRgrad, expMap, inner, logMap, project, transport',
+    uses: ['rowMap'],
+    how: 'upper half-space of curvature -c; one fused pass, gradients by points and curvature',
+  },
+  {
+    name: 'klein: dist, einsteinMidpoint',
+    uses: ['rowMap'],
+    how: 'Klein model; midpoints; one fused pass, gradients by points and curvature',
+  },
   { name: 'knnGraph', uses: ['knn'], how: 'directed, mutual, symmetrised; CSR and edge list' },
+  {
+    name: 'logPolar: dist',
+    uses: ['rowMap'],
+    how: 'Euclidean parametrisation; never overflows; one fused pass, gradients by points and curvature',
+  },
+  {
+    name: 'lorentz: add, centroid, dist, dist0, egradToRgrad, expMap, expMap0, exteriorAngle, halfAperture, hyperplaneDistance, inner, logMap, logMap0, matVec, minkowskiInner, norm, project, projectTangent, scalarMul, time, transport, transport0',
+    uses: ['rowMap'],
+    how: 'hyperboloid by its space coordinates, polar forms; one fused pass, gradients by points and curvature',
+  },
   { name: 'mergeNeighbors', uses: [], how: 'joins the lists of shards on the host' },
+  {
+    name: 'poincare: add, coneAngle, coneHalfAperture, conformalFactor, dist, dist0, egradToRgrad, expMap, expMap0, gyration, hyperplaneDistance, hyperplaneLogit, inner, logMap, logMap0, matVec, norm, project, scalarMul, transport, transport0, weightedMidpoint',
+    uses: ['rowMap'],
+    how: 'ball; gaps 1 - c |x|^2 without cancellation; one fused pass, gradients by points and curvature',
+  },
   {
     name: 'radiusNeighbors and radiusGraph',
     uses: ['knn'],
     how: 'searches with growing k until the radius is passed; CSR',
   },
+  {
+    name: 'reconstruction, neighborMap, distortion, gromovDelta',
+    uses: ['pairwiseDistance'],
+    how: 'measures of hierarchies in blocks of rows',
+  },
   { name: 'searchBlocks', uses: ['knn'], how: 'references block by block, from disk' },
+  {
+    name: 'sphere: dist, egradToRgrad, expMap, inner, logMap, project, projectTangent, transport',
+    uses: ['rowMap'],
+    how: 'sphere of a radius; one fused pass, gradients by points and curvature',
+  },
+  {
+    name: 'stereographic: add, conformalFactor, dist, dist0, egradToRgrad, expMap, expMap0, gyration, inner, logMap, logMap0, project, scalarMul, transport, weightedMidpoint',
+    uses: ['rowMap'],
+    how: 'constant curvature of any sign, smooth through 0; one fused pass, gradients by points and curvature',
+  },
 ];
