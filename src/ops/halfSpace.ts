@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { FLOAT32_TINY } from '../numerics.js';
 import { programOf } from '../specs/rowProgram/programOf.js';
