@@ -8,7 +8,6 @@ import type { Json } from '../util/artifacts.js';
 import { differingKeys } from './identity.js';
 import type { HistoryRow } from './report/data.js';
 
-const OP = 'train';
 const FORMAT_VERSION = 1;
 
 /** What must be equal for one run to be the continuation of another. */
@@ -25,6 +24,8 @@ export interface CheckpointOptions {
   readonly resume: boolean;
   /** Begin anew although something is there. */
   readonly overwrite: boolean;
+  /** The command, for errors. */
+  readonly op: string;
 }
 
 /** The folder beside a run's own that holds its checkpoint until the run is complete. */
@@ -37,11 +38,11 @@ export function checkpointFolder(out: string): string {
  * @throws DataError when an interrupted run left a checkpoint and the user said neither to go on with it
  * nor to begin anew.
  */
-export function checkCheckpoint(out: string, { resume, overwrite }: CheckpointOptions): void {
+export function checkCheckpoint(out: string, { resume, overwrite, op }: CheckpointOptions): void {
   const folder = checkpointFolder(out);
   if (resume || overwrite || !existsSync(folder)) return;
   throw new DataError({
-    op: OP,
+    op,
     arg: folder,
     expected: 'not exist when a run begins',
     got: 'the checkpoint of an interrupted run',
@@ -62,6 +63,7 @@ export class RunCheckpoint {
   constructor(
     out: string,
     private readonly identity: RunIdentity,
+    private readonly op: string,
   ) {
     this.folder = checkpointFolder(out);
   }
@@ -110,7 +112,7 @@ export class RunCheckpoint {
 
   private foreign(got: string): DataError {
     return new DataError({
-      op: OP,
+      op: this.op,
       arg: this.folder,
       expected: 'be the checkpoint of this run',
       got,

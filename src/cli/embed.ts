@@ -56,7 +56,7 @@ export async function embed(
   const model = new HyperbolicEmbedding(await settingsOf(geometry, options));
   const { overwrite = false, resume = false, out } = options;
   await checkRunFolder(out, overwrite);
-  checkCheckpoint(out, { resume, overwrite });
+  checkCheckpoint(out, { resume, overwrite, op: 'embed' });
   const graph = await loadGraph(options, context);
   const backend = await startForCommand(options.backend, context);
   const identity = {
@@ -65,7 +65,7 @@ export async function embed(
     data: graph.spec,
     rows: digestOf([graph.edges]),
   };
-  const checkpoint = new RunCheckpoint(out, identity);
+  const checkpoint = new RunCheckpoint(out, identity, 'embed');
   const resumed = await resumedRun(checkpoint, resume, context);
   const history = await fit(model, graph, checkpoint, resumed, options, context).catch(
     (error: unknown) => {

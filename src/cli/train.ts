@@ -52,7 +52,7 @@ export async function train(
   const overwrite = options.overwrite ?? false;
   const resume = options.resume ?? false;
   await checkRunFolder(options.out, overwrite);
-  checkCheckpoint(options.out, { resume, overwrite });
+  checkCheckpoint(options.out, { resume, overwrite, op: 'train' });
   const backend = await startForCommand(options.backend, context);
   try {
     const { data: spec, dataDir } = options;
@@ -66,7 +66,7 @@ export async function train(
       data: spec,
       rows: digestOf([fit.x.data, fit.targets.values]),
     };
-    const checkpoint = new RunCheckpoint(options.out, identity);
+    const checkpoint = new RunCheckpoint(options.out, identity, 'train');
     const resumed = await resumedRun(checkpoint, resume, context);
     const kept = { checkpoint, everySeconds: options.checkpointSeconds, resumed };
     const history = await fitForCommand(model, fit, held, context, kept).catch((error: unknown) => {
