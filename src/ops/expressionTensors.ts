@@ -4,7 +4,8 @@ import { evaluateIn } from '../specs/expression.js';
 import type { Binary, Expression, Unary, Variable } from '../specs/expression.js';
 import { asin, asinh, log1p, signOf } from './elementary.js';
 
-const UNARY: Readonly<Record<Unary, (v: Tensor) => Tensor>> = {
+/** Functions of expressions in tfjs ops. */
+export const TENSOR_UNARY: Readonly<Record<Unary, (v: Tensor) => Tensor>> = {
   neg: (v) => tf.neg(v),
   abs: (v) => tf.abs(v),
   sign: signOf,
@@ -29,10 +30,10 @@ const BINARY: Readonly<Record<Binary, (left: Tensor, right: Tensor) => Tensor>> 
   pow: (left, right) => tf.pow(left, right),
 };
 
-const COMPARE = { lt: tf.less, le: tf.lessEqual, eq: tf.equal } as const;
+export const TENSOR_COMPARE = { lt: tf.less, le: tf.lessEqual, eq: tf.equal } as const;
 
-/** tf.where wants one shape; the parts of an expression may broadcast. */
-function select(condition: Tensor, then: Tensor, otherwise: Tensor): Tensor {
+/** tf.where wants one shape; these parts may broadcast. */
+export function selectTensors(condition: Tensor, then: Tensor, otherwise: Tensor): Tensor {
   const shape = tf.broadcast_util.assertAndGetBroadcastShape(
     tf.broadcast_util.assertAndGetBroadcastShape(condition.shape, then.shape),
     otherwise.shape,
@@ -60,10 +61,10 @@ export function evaluateTensors(
         if (given === undefined) throw new Error(`variable ${name} has no value here`);
         return given;
       },
-      unary: (op, of) => UNARY[op](of),
+      unary: (op, of) => TENSOR_UNARY[op](of),
       binary: (op, left, right) => BINARY[op](left, right),
       where: (compare, left, right, then, otherwise) =>
-        select(COMPARE[compare](left, right), then, otherwise),
+        selectTensors(TENSOR_COMPARE[compare](left, right), then, otherwise),
     }).clone(),
   );
 }

@@ -10,24 +10,9 @@ import type {
   UnaryFunction,
 } from '../specs/rowProgram/graph.js';
 import { gapOfRows } from './compensated.js';
-import { asin, asinh, log1p, signOf } from './elementary.js';
+import { selectTensors, TENSOR_COMPARE, TENSOR_UNARY } from './expressionTensors.js';
 
 const NO_FUNCTIONS: ReadonlySet<UnaryFunction> = new Set();
-
-const UNARY: Readonly<Record<BaseFunction, (v: Tensor) => Tensor>> = {
-  neg: (v) => tf.neg(v),
-  abs: (v) => tf.abs(v),
-  sign: signOf,
-  sqrt: (v) => tf.sqrt(v),
-  square: (v) => tf.square(v),
-  exp: (v) => tf.exp(v),
-  log: (v) => tf.log(v),
-  log1p,
-  sin: (v) => tf.sin(v),
-  cos: (v) => tf.cos(v),
-  asin,
-  asinh,
-};
 
 const BINARY: Readonly<Record<BinaryFunction, (left: Tensor, right: Tensor) => Tensor>> = {
   add: (left, right) => tf.add(left, right),
@@ -37,8 +22,6 @@ const BINARY: Readonly<Record<BinaryFunction, (left: Tensor, right: Tensor) => T
   min: (left, right) => tf.minimum(left, right),
   max: (left, right) => tf.maximum(left, right),
 };
-
-const COMPARE = { lt: tf.less, le: tf.lessEqual, eq: tf.equal } as const;
 
 const REDUCE: Readonly<Record<Reduction, (args: readonly Tensor[]) => Tensor>> = {
   sum: ([x]) => tf.sum(x, -1, true),
@@ -75,11 +58,11 @@ export function rowMapComposed(
       case 'features':
         return tf.tensor2d([[d]], undefined, 'float32');
       case 'unary':
-        return UNARY[node.op as BaseFunction](args[0]);
+        return TENSOR_UNARY[node.op as BaseFunction](args[0]);
       case 'binary':
         return BINARY[node.op](args[0], args[1]);
       case 'where':
-        return choose(COMPARE[node.op](args[0], args[1]), args[2], args[3]);
+        return selectTensors(TENSOR_COMPARE[node.op](args[0], args[1]), args[2], args[3]);
       case 'reduce':
         return d === 0 ? emptyReduction(node.op, n) : REDUCE[node.op](args);
     }
@@ -96,15 +79,3 @@ export function rowMapComposed(
 
 const emptyReduction = (op: Reduction, n: number): Tensor =>
   op === 'gap' ? tf.ones([n, 1]) : tf.zeros([n, 1]);
-
-/** tf.where wants one shape; the parts may be one row, or one column. */
-function choose(condition: Tensor, then: Tensor, otherwise: Tensor): Tensor {
-  const shape = [condition.shape, then.shape, otherwise.shape].reduce((a, b) =>
-    tf.broadcast_util.assertAndGetBroadcastShape(a, b),
-  );
-  return tf.where(
-    condition.broadcastTo(shape),
-    then.broadcastTo(shape),
-    otherwise.broadcastTo(shape),
-  );
-}

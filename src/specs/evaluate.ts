@@ -26,7 +26,8 @@ export interface FormEvaluator {
 
 const BLOCK = 256;
 
-const FUNCTIONS: Readonly<Record<Unary, (v: number) => number>> = {
+/** The functions of expressions. */
+export const FLOAT64_UNARY: Readonly<Record<Unary, (v: number) => number>> = {
   neg: (v) => -v,
   abs: Math.abs,
   sign: Math.sign,
@@ -119,7 +120,7 @@ function unaryStep(op: Unary, [a]: readonly Float64Array[], out: Float64Array): 
         for (let i = 0; i < count; i++) out[i] = Math.log1p(a[i]);
       };
     default: {
-      const apply = FUNCTIONS[op];
+      const apply = FLOAT64_UNARY[op];
       return (count) => {
         for (let i = 0; i < count; i++) out[i] = apply(a[i]);
       };
@@ -189,7 +190,7 @@ export function evaluateScalar(expression: Expression, value: (name: Variable) =
     case 'variable':
       return value(expression.name);
     case 'unary':
-      return FUNCTIONS[expression.op](evaluateScalar(expression.of, value));
+      return FLOAT64_UNARY[expression.op](evaluateScalar(expression.of, value));
     case 'binary': {
       const left = evaluateScalar(expression.left, value);
       const right = evaluateScalar(expression.right, value);

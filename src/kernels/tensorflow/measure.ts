@@ -9,7 +9,8 @@ export interface Side {
   readonly aux: Handle | undefined;
 }
 
-const UNARY: Readonly<Record<Unary, UnaryOp>> = {
+/** Functions of expressions as TensorFlow names them. */
+export const UNARY_OPS: Readonly<Record<Unary, UnaryOp>> = {
   neg: 'Neg',
   abs: 'Abs',
   sign: 'Sign',
@@ -34,7 +35,7 @@ const BINARY: Readonly<Record<Binary, BinaryOp>> = {
   pow: 'Pow',
 };
 
-const COMPARE: Readonly<Record<Comparison, BinaryOp>> = {
+export const COMPARE_OPS: Readonly<Record<Comparison, BinaryOp>> = {
   lt: 'Less',
   le: 'LessEqual',
   eq: 'Equal',
@@ -45,10 +46,10 @@ function evaluate(ops: Ops, expression: Expression, variable: (name: Variable) =
   return evaluateIn<Handle>(expression, {
     constant: (value) => ops.scalar(value),
     variable,
-    unary: (op, of) => ops.unary(UNARY[op], of),
+    unary: (op, of) => ops.unary(UNARY_OPS[op], of),
     binary: (op, left, right) => ops.binary(BINARY[op], left, right),
     where: (compare, left, right, then, otherwise) =>
-      ops.select(ops.binary(COMPARE[compare], left, right), then, otherwise),
+      ops.select(ops.binary(COMPARE_OPS[compare], left, right), then, otherwise),
   });
 }
 

@@ -4,7 +4,6 @@ import type { RowMapAttrs, RowMapInput } from '../../specs/rowMap.js';
 import { lower } from '../../specs/rowProgram/functions.js';
 import type {
   BinaryFunction,
-  RowComparison,
   RowNode,
   RowProgram,
   UnaryFunction,
@@ -12,23 +11,13 @@ import type {
 import { reducedArgument } from '../../specs/rowProgram/passes.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
+import { COMPARE_OPS, UNARY_OPS } from './measure.js';
 import { withOps } from './ops.js';
 import type { Binary, Handle, Ops, TensorflowBackend, Unary } from './ops.js';
 
 /** TensorFlow has no derived functions but these; its float64 keeps their lowered forms exact enough. */
 const UNARY = {
-  neg: 'Neg',
-  abs: 'Abs',
-  sign: 'Sign',
-  sqrt: 'Sqrt',
-  square: 'Square',
-  exp: 'Exp',
-  log: 'Log',
-  log1p: 'Log1p',
-  sin: 'Sin',
-  cos: 'Cos',
-  asin: 'Asin',
-  asinh: 'Asinh',
+  ...UNARY_OPS,
   expm1: 'Expm1',
   sinh: 'Sinh',
   cosh: 'Cosh',
@@ -46,12 +35,6 @@ const BINARY: Readonly<Record<BinaryFunction, Binary>> = {
   div: 'RealDiv',
   min: 'Minimum',
   max: 'Maximum',
-};
-
-const COMPARE: Readonly<Record<RowComparison, Binary>> = {
-  lt: 'Less',
-  le: 'LessEqual',
-  eq: 'Equal',
 };
 
 function unaryName(op: UnaryFunction): Unary {
@@ -81,7 +64,7 @@ function evaluate(ops: Ops, program: RowProgram, d: number, inputOf: InputOf): r
       case 'binary':
         return ops.binary(BINARY[node.op], args[0], args[1]);
       case 'where':
-        return ops.select(ops.binary(COMPARE[node.op], args[0], args[1]), args[2], args[3]);
+        return ops.select(ops.binary(COMPARE_OPS[node.op], args[0], args[1]), args[2], args[3]);
       case 'reduce': {
         const x = values[reducedArgument(node)];
         switch (node.op) {

@@ -1,6 +1,7 @@
+import { FLOAT64_UNARY } from '../evaluate.js';
 import { lower, polynomial } from './functions.js';
 import type { Definition } from './functions.js';
-import type { BaseFunction, RowProgram, UnaryFunction } from './graph.js';
+import type { RowProgram, UnaryFunction } from './graph.js';
 
 /** Derived functions that JavaScript computes itself, under the same names. */
 const DERIVED = {
@@ -12,24 +13,9 @@ const DERIVED = {
   atanh: Math.atanh,
 } as const satisfies Readonly<Partial<Record<UnaryFunction, (v: number) => number>>>;
 
-const BASE: Readonly<Record<BaseFunction, (v: number) => number>> = {
-  neg: (v) => -v,
-  abs: Math.abs,
-  sign: Math.sign,
-  sqrt: Math.sqrt,
-  square: (v) => v * v,
-  exp: Math.exp,
-  log: Math.log,
-  log1p: Math.log1p,
-  sin: Math.sin,
-  cos: Math.cos,
-  asin: Math.asin,
-  asinh: Math.asinh,
-};
-
 /** Functions in float64, of a program lowered by {@link lowerFloat64}. */
 export const FLOAT64_FUNCTIONS: Readonly<Partial<Record<UnaryFunction, (v: number) => number>>> = {
-  ...BASE,
+  ...FLOAT64_UNARY,
   ...DERIVED,
 };
 

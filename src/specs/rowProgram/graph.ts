@@ -1,3 +1,5 @@
+import type { Comparison, Unary } from '../expression.js';
+
 /**
  * Row programs: maps that take rows of d features and scalars per row to rows and scalars, written
  * once as a graph of operations from which every backend makes one fused pass of its own code.
@@ -7,22 +9,8 @@
  * a row into a scalar.
  */
 
-/** Functions of one value that every backend has. sign(0) = 0, log(0) = -Infinity. */
-export const BASE_FUNCTIONS = [
-  'neg',
-  'abs',
-  'sign',
-  'sqrt',
-  'square',
-  'exp',
-  'log',
-  'log1p',
-  'sin',
-  'cos',
-  'asin',
-  'asinh',
-] as const;
-export type BaseFunction = (typeof BASE_FUNCTIONS)[number];
+/** Functions of one value that every backend has: those of expressions. */
+export type BaseFunction = Unary;
 
 /** Functions that backends may have; elsewhere they are written in base functions (functions.ts). */
 export const DERIVED_FUNCTIONS = [
@@ -55,7 +43,7 @@ export const BINARY_FUNCTIONS = ['add', 'sub', 'mul', 'div', 'min', 'max'] as co
 export type BinaryFunction = (typeof BINARY_FUNCTIONS)[number];
 
 /** All false when either side is NaN. */
-export type RowComparison = 'lt' | 'le' | 'eq';
+export type RowComparison = Comparison;
 
 /**
  * sum: of the features. norm: Euclidean length, also where squares leave the range of float32. gap:
