@@ -6,6 +6,7 @@ import { CAPABILITIES } from '../specs/capabilities.js';
 import { VERIFIED_OPS, verifyCases } from '../verify/cases.js';
 import { functionCases } from '../verify/functionCases.js';
 import { hyperbolicCases } from '../verify/hyperbolicCases.js';
+import { relationCases } from '../verify/relationCases.js';
 import { PreparedMap } from '../verify/maps.js';
 import { flushesSubnormals, PreparedCase } from '../verify/run.js';
 import type { VerifyOps, VerifyRow } from '../verify/run.js';
@@ -113,7 +114,7 @@ function backendsOf(options: VerifyOptions, reports: readonly BackendReport[]): 
 }
 
 function casesOf(options: VerifyOptions): (PreparedCase | PreparedMap)[] {
-  const known: readonly string[] = [...VERIFIED_OPS, 'rowMap'];
+  const known: readonly string[] = [...VERIFIED_OPS, 'relationSteps', 'rowMap'];
   const ops = options.ops === undefined ? known : namesIn(options.ops);
   const bad = ops.find((name) => !known.includes(name));
   if (bad !== undefined || ops.length === 0) {
@@ -132,7 +133,7 @@ function casesOf(options: VerifyOptions): (PreparedCase | PreparedMap)[] {
     ...verifyCases(quick)
       .filter(isWanted)
       .map((one) => new PreparedCase(one)),
-    ...[...functionCases(quick), ...hyperbolicCases(quick)]
+    ...[...functionCases(quick), ...hyperbolicCases(quick), ...relationCases()]
       .filter(isWanted)
       .map((one) => new PreparedMap(one)),
   ];

@@ -7,9 +7,9 @@ import type { Bound } from './bounds.js';
 import { bitDifferences, ulpAt } from './compare.js';
 import type { VerifyRow } from './run.js';
 
-/** A map of rows whose values are held against an oracle of many digits. */
+/** A map of rows, or a step of them, whose values are held against an oracle of many digits. */
 export interface MapCase {
-  readonly op: 'rowMap';
+  readonly op: 'relationSteps' | 'rowMap';
   readonly name: string;
   readonly quick: boolean;
   /** Makes the result on the active backend, inside a tidy. */
@@ -25,11 +25,14 @@ export interface MapCase {
 
 /** Runs a map case on the active backend; values of the first backend are the reference for bits. */
 export class PreparedMap {
-  readonly op = 'rowMap';
   private wanted: readonly number[] | undefined;
   private reference: Float32Array | undefined;
 
   constructor(private readonly mapCase: MapCase) {}
+
+  get op(): MapCase['op'] {
+    return this.mapCase.op;
+  }
 
   get name(): string {
     return this.mapCase.name;

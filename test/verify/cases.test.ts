@@ -3,17 +3,15 @@ import { SPECS } from '../../src/specs/capabilities.js';
 import { METRICS } from '../../src/specs/metric.js';
 import { VERIFIED_OPS, verifyCases } from '../../src/verify/cases.js';
 import { functionCases } from '../../src/verify/functionCases.js';
-
-/** Ops without a metric: so far only their own tests hold them against an oracle. */
-const WITHOUT_METRIC: readonly string[] = ['relationSteps'];
+import { relationCases } from '../../src/verify/relationCases.js';
 
 describe('cases of verify', () => {
   const all = verifyCases(false);
 
   it('have every op of the library with every metric', () => {
-    const maps = new Set<string>(functionCases(false).map(({ op }) => op));
-    const ops = SPECS.map(({ op }) => op).filter((op) => !WITHOUT_METRIC.includes(op));
-    expect([...VERIFIED_OPS, ...maps].sort()).toEqual(ops.sort());
+    const others = [...functionCases(false), ...relationCases()];
+    const maps = new Set<string>(others.map(({ op }) => op));
+    expect([...VERIFIED_OPS, ...maps].sort()).toEqual(SPECS.map(({ op }) => op).sort());
     for (const op of VERIFIED_OPS) {
       const metrics = new Set(
         all.filter((one) => one.op === op).map(({ options }) => options.metric),
