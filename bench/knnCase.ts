@@ -134,7 +134,7 @@ export function prepareSearch(
       : [usearchSubject(native.usearch, queries, points, k, threads, want)];
   const request = {
     ...{ queries, points, k, metric: 'euclidean', threads, want },
-    subjects: isCpu ? (['sklearn', 'faiss'] as const) : (['torch'] as const),
+    subjects: isCpu ? (['sklearn', 'faiss'] as const) : (['torch', 'cuvs'] as const),
   };
   return {
     subjects: [...ours, ...theirs, ...usearch],

@@ -102,11 +102,40 @@ class Torch:
         return distances, indices
 
 
-PEERS = {"sklearn": Sklearn, "faiss": Faiss, "torch": Torch}
+class Cuvs:
+    """Brute force of RAPIDS cuVS."""
+
+    subject = "cuVS brute_force (CUDA)"
+
+    def __init__(self, request, points):
+        import cupy
+        from cuvs.neighbors import brute_force
+
+        if request["metric"] != "euclidean":
+            raise NotImplementedError("euclidean only")
+        self.cupy = cupy
+        self.brute_force = brute_force
+        self.k = request["k"]
+        self.index = brute_force.build(cupy.asarray(points), metric="euclidean")
+        self.uploaded = {}
+
+    def run(self, queries):
+        cupy = self.cupy
+        # Ours has its queries on the device too.
+        key = queries.shape[0]
+        if key not in self.uploaded:
+            self.uploaded[key] = cupy.asarray(queries)
+        found = self.brute_force.search(self.index, self.uploaded[key], self.k)
+        distances, indices = (cupy.asarray(part).get() for part in found)
+        return distances, indices
+
+
+PEERS = {"sklearn": Sklearn, "faiss": Faiss, "torch": Torch, "cuvs": Cuvs}
 HOW = {
     "sklearn": "pip install scikit-learn",
     "faiss": "pip install faiss-cpu",
     "torch": "pip install torch, on a machine with CUDA",
+    "cuvs": "pip install cuvs-cu12 cupy-cuda12x, on a machine with CUDA 12",
 }
 
 
@@ -164,7 +193,7 @@ def best(run):
 
 def versions():
     found = {"python": sys.version.split()[0]}
-    for name in ("numpy", "sklearn", "faiss", "torch"):
+    for name in ("numpy", "sklearn", "faiss", "torch", "cuvs"):
         try:
             found[name] = __import__(name).__version__
         except ImportError:

@@ -17,6 +17,7 @@ const SUBJECTS = {
   sklearn: 'scikit-learn brute',
   faiss: 'faiss-cpu IndexFlatL2',
   torch: 'torch.cdist + topk (CUDA)',
+  cuvs: 'cuVS brute_force (CUDA)',
 } as const;
 export type PythonSubject = keyof typeof SUBJECTS;
 
