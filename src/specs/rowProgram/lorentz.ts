@@ -65,11 +65,28 @@ interface Pair {
   readonly whereApart: (then: Value, otherwise: Value) => Value;
 }
 
+/**
+ * u2 - u1 of two points. Where their lengths are near it is taken from the difference of the rows, which
+ * is exact for near points, less its part along the mean direction: what the rounding of lengths and
+ * directions leaves is along that direction, across the result, and changes its length in second order.
+ * Both forms change sign only when the points change places.
+ */
+function turnOf(g: RowGraph, x: Point, y: Point): Value {
+  const [first, second] = [g.safeDiv(x.row, x.p), g.safeDiv(y.row, y.p)];
+  const direct = g.sub(second, first);
+  const longer = g.sub(y.p, x.p);
+  const mean = g.mul(0.5, g.add(first, second));
+  const across = g.sub(g.sub(y.row, x.row), g.mul(longer, mean));
+  const near = g.safeDiv(across, g.mul(0.5, g.add(x.p, y.p)));
+  const isNear = g.mul(4, g.unary('abs', longer));
+  return g.where('le', isNear, g.min(x.p, y.p), near, direct);
+}
+
 function pairOf(g: RowGraph, rowX: Value, rowY: Value, c: Value): Pair {
   const [x, y] = [pointOf(g, rowX, c), pointOf(g, rowY, c)];
   const { s } = x;
   const u = g.safeDiv(x.row, x.p);
-  const turn = g.sub(g.safeDiv(y.row, y.p), u);
+  const turn = turnOf(g, x, y);
   // (q - 1) / c of each point, and of both s^2 times their product.
   const [riseX, riseY] = [x, y].map(({ p, q }) => g.mul(p, g.div(p, g.add(1, q))));
   const rise = g.add(riseX, riseY);
