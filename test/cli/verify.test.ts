@@ -122,7 +122,10 @@ describe('verify', () => {
       '--backends must name backends that run here, out of cpu, got "webgpu" (no adapter)',
     ],
     [{ backends: 'metal' }, 'got "metal"'],
-    [{ ops: 'sort' }, '--ops must name ops out of knn, pairwiseDistance, rowDistance, relationSteps, rowMap, got "sort"'],
+    [
+      { ops: 'sort' },
+      '--ops must name ops out of knn, pairwiseDistance, rowDistance, relationSteps, rowMap, got "sort"',
+    ],
     [{ case: 'nothing' }, '--case must be part of the name of a case, got "nothing"'],
   ])('rejects %j', async (options, message) => {
     const { error } = await run(options);
