@@ -1,6 +1,6 @@
 /**
  * Import direction: a folder may import only what stands to its left.
- * errors, numerics, util <- specs <- kernels/<backend>; specs <- ops <- neighbors, linalg, manifolds, metrics <- models;
+ * errors, numerics, util <- specs <- kernels/<backend>; specs <- ops <- neighbors, linalg, manifolds, metrics <- calibration <- models;
  * train, data <- models; specs, ops <- verify; backends may start a backend's kernels/register; cli sees all.
  */
 const BASE = '^src/(errors|numerics)\\.ts$|^src/util/';
@@ -32,11 +32,12 @@ module.exports = {
     only('ops', '^src/ops/', ['^src/specs/']),
     only('neighbors', '^src/neighbors/', ['^src/specs/', '^src/ops/']),
     only('metrics', '^src/metrics/', ['^src/specs/', '^src/ops/']),
+    only('calibration', '^src/calibration/', ['^src/metrics/']),
     only('verify', '^src/verify/', ['^src/(specs|ops)/']),
     only('train', '^src/train/', []),
     only('data', '^src/data/', []),
     only('models', '^src/models/', [
-      '^src/(specs|ops|neighbors|linalg|manifolds|metrics|optim|train|data)/',
+      '^src/(specs|ops|neighbors|linalg|manifolds|metrics|calibration|optim|train|data)/',
     ]),
     only('backends', '^src/backends/', ['^src/specs/', '^src/kernels/[^/]+/register\\.ts$']),
     ...['cpu', 'wasm', 'webgpu', 'tensorflow'].map((backend) =>

@@ -12,6 +12,18 @@ export function countBelow(sorted: ArrayLike<number>, value: number): number {
   return low;
 }
 
+/** Number of elements of an ascending list that are at most `value`. */
+export function countUpTo(sorted: ArrayLike<number>, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle] <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /**
  * How probable a value at least as large as each given one is, judged by reference values:
  * p(v) = (1 + #{ref >= v}) / (n + 1).

@@ -1,0 +1,9 @@
+/** From scores to decisions with a guarantee: p-values, selections, thresholds, alarms on streams. */
+export { combinePValues } from './combinePValues.js';
+export type { Combination, CombineInput } from './combinePValues.js';
+export { conformalPValues } from './conformalPValues.js';
+export type { TieOptions } from './conformalPValues.js';
+export { benjaminiHochberg, benjaminiYekutieli } from './falseDiscovery.js';
+export type { Discoveries } from './falseDiscovery.js';
+export { thresholdAtTpr, tprLowerBound } from './threshold.js';
+export type { ThresholdOptions, TprThreshold } from './threshold.js';
