@@ -9,7 +9,10 @@ export interface TieOptions {
    * rows, with or without ties. Default false: ties count against the row, as no randomness enters.
    */
   readonly randomizedTies?: boolean;
-  /** Seed of the random ranks, default 0; row i takes the i-th number, so order matters. */
+  /**
+   * Seed of the random ranks, default 0; row i takes the i-th number, so order matters. Calls whose results
+   * are used together need a seed each, or their rows share numbers.
+   */
   readonly seed?: number;
 }
 
@@ -22,7 +25,7 @@ export interface TieOptions {
  * the draw of both. So flagging rows with p <= t flags at most a share t of in-distribution rows in the mean.
  * p-values of several rows share the calibration rows and are dependent, positively (Bates et al.):
  * {@link benjaminiHochberg} stays valid, Fisher's chi-square test of their product does not. The smallest
- * value is 1 / (n + 1) (0 is never returned): n must exceed 1 / t before a row can be flagged at t.
+ * value is 1 / (n + 1), never 0: no row can be flagged at t with fewer than 1 / t - 1 calibration rows.
  *
  * Calibration rows must not have been used to fit the score: those of the training set score too low, and
  * the p-values of new rows come out too small.

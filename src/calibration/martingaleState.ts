@@ -28,6 +28,9 @@ export interface MartingaleState {
 
 const OP = 'ConformalMartingale';
 
+/** How far the jumper's shares may be from 1 in sum: far above rounding, far below any damage. */
+const SHARE_ROUNDING = 1e-9;
+
 /**
  * Fill in defaults and check.
  * @throws DomainError naming the setting, its rule and the value.
@@ -89,6 +92,11 @@ export function parseMartingaleState(value: unknown): MartingaleState {
   const length = BET_STATE_LENGTH[config.bet];
   if (bet.length !== length) {
     throw fail('.bet', `have ${length} values for '${config.bet}'`, `${bet.length} values`);
+  }
+  const shares = config.bet === 'jumper' ? bet.slice(1) : [1];
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  if (shares.some((share) => share < 0) || Math.abs(total - 1) > SHARE_ROUNDING) {
+    throw fail('.bet', 'have shares >= 0 that add up to 1', JSON.stringify(shares));
   }
   parseMartingaleConfig(config);
   return state;

@@ -241,6 +241,10 @@ describe('ConformalMartingale', () => {
     expect(restore({ scores: [1, null] })).toThrow('state.scores.1 must fit the format');
     expect(restore({ scores: [] })).toThrow('state.steps must be at most 0');
     expect(restore({ bet: [0] })).toThrow("state.bet must have 4 values for 'jumper', got 1");
+    expect(restore({ bet: [0, 1, 1, 1] })).toThrow(
+      'have shares >= 0 that add up to 1, got [1,1,1]',
+    );
+    expect(restore({ bet: [0, 2, -1, 0] })).toThrow(DataError);
     expect(restore({ config: { ...state.config, alpha: 7 } })).toThrow('alpha must lie in (0, 1)');
   });
 });
