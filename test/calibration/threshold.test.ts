@@ -100,6 +100,17 @@ describe('thresholdAtTpr', () => {
     );
   });
 
+  it('edge: in the mean, rates k / (n + 1) and just above are told apart', () => {
+    for (let n = 2; n <= 60; n++) {
+      for (let k = 1; k < n; k++) {
+        const rate = k / (n + 1);
+        expect(thresholdAtTpr(ranks(n), rate, { confidence: 'mean' }).rank).toBe(k);
+        const above = rate * (1 + Number.EPSILON);
+        expect(thresholdAtTpr(ranks(n), above, { confidence: 'mean' }).rank).toBe(k + 1);
+      }
+    }
+  });
+
   it('edge: the number of scores that a refusal names is enough, one less is not', () => {
     for (const tpr of [0.5, 0.8, 0.9, 0.95, 0.99]) {
       for (const confidence of [0.5, 0.9, 0.99, 'mean'] as const) {

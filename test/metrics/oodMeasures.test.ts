@@ -107,6 +107,9 @@ describe('fprAtTpr', () => {
         // Negatives just below each positive: the rate counts the positives above the last needed.
         const negative = positive.map((score) => score - 0.5);
         expect(fprAtTpr(positive, negative, k / all)).toBe((k - 1) / all);
+        // The least number above k / P needs one more.
+        const above = (k / all) * (1 + Number.EPSILON);
+        if (k < all) expect(fprAtTpr(positive, negative, above)).toBe(k / all);
       }
     }
   });
