@@ -22,6 +22,7 @@ const GENERATED = 'src/kernels/wasm/latentModule.generated.ts';
 const ENTRY_POINTS = [
   'src/index.ts',
   'src/backends/index.ts',
+  'src/calibration/index.ts',
   'src/data/index.ts',
   'src/metrics/index.ts',
   'src/models/index.ts',

@@ -2,6 +2,7 @@
  * Operations, models, measures and errors. What needs Node or starts a backend has its own entry:
  * `tfjs-latent/backends`, `tfjs-latent/data`, `tfjs-latent/kernels/<backend>`.
  */
+export * from './calibration/index.js';
 export * from './errors.js';
 export * from './metrics/index.js';
 export * from './manifolds/index.js';
