@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
-import { DtypeError, ShapeError } from '../errors.js';
+import { ShapeError } from '../errors.js';
 import type { RowProgram } from '../specs/rowProgram/graph.js';
 import { centroidDepth, centroidPoint } from '../specs/rowProgram/lorentz.js';
 import { formatShape } from '../util/shape.js';
-import { applyRows, checkCurvature } from './applyRows.js';
+import { applyRows, checkCurvature, toFloat32 } from './applyRows.js';
 import type { RowsLike, ScalarsLike } from './applyRows.js';
 import { weightedSums } from './weightedSums.js';
 
@@ -27,18 +27,6 @@ export const mapsOf =
     return applyRows(op, program(), { rows, scalars: { ...scalars, c } })[0];
   };
 
-function tensorOf(op: string, arg: string, value: RowsLike): Tensor {
-  if (!(value instanceof tf.Tensor)) return tf.tensor(value, undefined, 'float32');
-  if (value.dtype === 'float32') return value;
-  throw new DtypeError({
-    op,
-    arg,
-    expected: 'be float32',
-    got: value.dtype,
-    fix: `Convert with ${arg}.toFloat().`,
-  });
-}
-
 /** A curvature with one value per result, beside points [..., m, d]. */
 export function perSet(c: ScalarsLike): ScalarsLike {
   if (typeof c === 'number') return c;
@@ -48,7 +36,7 @@ export function perSet(c: ScalarsLike): ScalarsLike {
 
 /** rows [..., d] times weights [d, m]. @throws ShapeError if they do not fit, DtypeError. */
 export function timesWeights(op: string, rows: Tensor, weights: RowsLike): Tensor {
-  const matrix = tensorOf(op, 'weights', weights);
+  const matrix = toFloat32(op, 'weights', weights);
   const d = rows.shape[rows.rank - 1];
   if (matrix.rank !== 2 || matrix.shape[0] !== d) {
     throw new ShapeError({
@@ -72,8 +60,8 @@ export function centroidOf(
 ): Tensor {
   checkCurvature(op, c);
   return tf.tidy(() => {
-    const rows = tensorOf(op, 'points', points);
-    const shares = weights === undefined ? undefined : tensorOf(op, 'weights', weights);
+    const rows = toFloat32(op, 'points', points);
+    const shares = weights === undefined ? undefined : toFloat32(op, 'weights', weights);
     const none = tf.zeros(rows.shape.slice(0, -1));
     const [sum] = weightedSums(op, rows, none, shares);
     const depths = applyRows(op, centroidDepth(), {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import * as programs from '../specs/rowProgram/lorentz.js';
+import * as ball from '../specs/rowProgram/poincare.js';
 import { checkPositive } from './applyRows.js';
 import type { RowsLike, ScalarsLike } from './applyRows.js';
 import { centroidOf, mapsOf, timesWeights } from './hyperbolicMaps.js';
@@ -188,6 +189,18 @@ export function hyperplaneDistance(
   c: ScalarsLike = 1,
 ): Tensor {
   return run('hyperplaneDistance', programs.hyperplaneDistance, { x, p, a }, c);
+}
+
+/**
+ * Gyration gyr[a, b] v, [..., d], for which a + (b + v) = (a + b) + gyr[a, b] v: a rotation of R^d, the same
+ * as that of the ball, so v may be a point or a tangent at the origin. Computed with the images of a and b
+ * in the ball, which float32 resolves to radius 16 / sqrt(c).
+ */
+export function gyration(a: RowsLike, b: RowsLike, v: RowsLike, c: ScalarsLike = 1): Tensor {
+  return tf.tidy(() => {
+    const image = (x: RowsLike): Tensor => run('gyration', ball.fromLorentz, { x }, c);
+    return run('gyration', ball.gyration, { a: image(a), b: image(b), v }, c);
+  });
 }
 
 /**

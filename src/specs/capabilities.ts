@@ -108,7 +108,7 @@ export const DERIVED: readonly DerivedFeature[] = [
     how: 'Euclidean parametrisation; never overflows; one fused pass, gradients by points and curvature',
   },
   {
-    name: 'lorentz: add, centroid, dist, dist0, egradToRgrad, expMap, expMap0, exteriorAngle, halfAperture, hyperplaneDistance, inner, logMap, logMap0, matVec, minkowskiInner, norm, project, projectTangent, scalarMul, time, transport, transport0',
+    name: 'lorentz: add, centroid, dist, dist0, egradToRgrad, expMap, expMap0, exteriorAngle, gyration, halfAperture, hyperplaneDistance, inner, logMap, logMap0, matVec, minkowskiInner, norm, project, projectTangent, scalarMul, time, transport, transport0',
     uses: ['rowMap'],
     how: 'hyperboloid by its space coordinates, polar forms; one fused pass, gradients by points and curvature',
   },

@@ -35,6 +35,15 @@ describeOp('rowMap', (context) => {
     expectClose(await values(() => halfSpace.dist(...inModel('halfSpace'), 0.5)), distances, law);
   });
 
+  it('property: gyrations are what sums lack of associativity, and rotate', async () => {
+    const v = pointsOf('lorentz', { n: 6, d: 3, seed: 3 }, 2);
+    const { add, gyration } = lorentz;
+    const left = await values(() => add(x, add(y, v)));
+    expectClose(await values(() => add(add(x, y), gyration(x, y, v))), left, law, 10);
+    const lengths = await values(() => tf.norm(gyration(x, y, v, 0.5), 2, 1));
+    expectClose(lengths, await values(() => tf.norm(v, 2, 1)), law);
+  });
+
   it('property: sums, multiples and products are the images of those of the ball', async () => {
     const ball = (rows: number[][]): tf.Tensor => convert(rows, 'lorentz', 'ball');
     const image = (rows: tf.Tensor): tf.Tensor => convert(rows, 'ball', 'lorentz');
