@@ -1,6 +1,6 @@
 /**
  * Import direction: a folder may import only what stands to its left.
- * errors, numerics, util <- specs <- kernels/<backend>; specs <- ops <- neighbors, linalg, manifolds, metrics <- calibration <- models;
+ * errors, numerics, util <- specs <- kernels/<backend>; specs <- ops <- neighbors, linalg, manifolds, metrics <- calibration, scorers, models;
  * train, data <- models; specs, ops <- verify; backends may start a backend's kernels/register; cli sees all.
  */
 const BASE = '^src/(errors|numerics)\\.ts$|^src/util/';
@@ -33,6 +33,7 @@ module.exports = {
     only('neighbors', '^src/neighbors/', ['^src/specs/', '^src/ops/']),
     only('metrics', '^src/metrics/', ['^src/specs/', '^src/ops/']),
     only('calibration', '^src/calibration/', ['^src/metrics/']),
+    only('scorers', '^src/scorers/', ['^src/(specs|ops|neighbors|metrics)/']),
     only('verify', '^src/verify/', ['^src/(specs|ops)/']),
     only('train', '^src/train/', []),
     only('data', '^src/data/', []),

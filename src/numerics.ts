@@ -47,3 +47,9 @@ export const LORENTZ_LARGEST_RADIUS = 44;
  * float32 steps that are left of the gap 1 - s |x| would no longer say how far out it is.
  */
 export const BALL_EDGE = 2 ** -20;
+
+/**
+ * Share of the largest variance at which a direction counts as constant, 2^-36: its standard deviation is
+ * 2^-18 of the largest, so float32 rounding of a projection, 2^-24 of the largest, is 2^-6 of its own.
+ */
+export const CONSTANT_VARIANCE = 2 ** -36;

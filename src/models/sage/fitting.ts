@@ -7,7 +7,7 @@ import type { Rows, Targets } from '../../util/rows.js';
 import { isConvolution } from '../layers/layer.js';
 import { createParameters, disposeParameters } from '../layers/parameters.js';
 import { requireKernels } from '../layers/requireKernels.js';
-import { fitTemperature } from './calibration.js';
+import { fitTemperature } from '../../util/softmax.js';
 import type { SageConfig } from './config.js';
 import { collectRows, encodeBatch } from './forward.js';
 import { planNetwork } from './network.js';

@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { FLOAT32_TINY } from '../../numerics.js';
 import { knn } from '../../ops/knn.js';
 import type { Rows } from '../../util/rows.js';
-import { indexOfTop, negativeLogTop } from './calibration.js';
+import { indexOfTop, negativeLogTop } from '../../util/softmax.js';
 import type { SageConfig } from './config.js';
 import { decodeBatch, encodeBatch, headBatch, overBatches } from './forward.js';
 import type { BatchOptions } from './forward.js';

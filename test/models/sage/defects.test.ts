@@ -8,7 +8,7 @@ import '../../../src/kernels/cpu/register.js';
 import { FLOAT32_TINY } from '../../../src/numerics.js';
 import { auroc } from '../../../src/metrics/index.js';
 import type { Sage, SageConfigInput, SageScores } from '../../../src/models/index.js';
-import { negativeLogTop } from '../../../src/models/sage/calibration.js';
+import { negativeLogTop } from '../../../src/util/softmax.js';
 import { combineScores } from '../../../src/models/sage/ensemble.js';
 import type { Artifacts } from '../../../src/util/artifacts.js';
 import { takeRows, takeTargets } from '../../../src/util/rows.js';

@@ -3,8 +3,8 @@ import {
   fitTemperature,
   negativeLogLikelihood,
   negativeLogTop,
-} from '../../../src/models/sage/calibration.js';
-import { Rng } from '../../../src/util/rng.js';
+} from '../../src/util/softmax.js';
+import { Rng } from '../../src/util/rng.js';
 
 const CLASSES = 4;
 

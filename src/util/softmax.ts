@@ -86,3 +86,15 @@ export function fitTemperature(
   }
   return Math.exp((low + high) / 2);
 }
+
+/**
+ * log(sum_j exp(z_j)) of one row in float64; an infinite largest value is the result.
+ * @param values All rows, row-major. @param start First value of the row. @param count Row length.
+ */
+export function logSumExp(values: ArrayLike<number>, start: number, count: number): number {
+  const top = values[start + indexOfTop(values, start, count)];
+  if (!Number.isFinite(top)) return top;
+  let sum = 0;
+  for (let j = start; j < start + count; j++) sum += Math.exp(values[j] - top);
+  return top + Math.log(sum);
+}

@@ -1,0 +1,6 @@
+/** Out-of-distribution scores of any model's features and logits, behind one interface. */
+export type { Head, InputName, ScorerBank, ScorerInput } from './inputs.js';
+export { scorerFromArtifacts, scorers } from './registry.js';
+export type { ScorerName } from './registry.js';
+export { Scorer } from './scorer.js';
+export type { ScorerFactory } from './scorer.js';

@@ -1,0 +1,25 @@
+import { DataError } from '../errors.js';
+import type { Artifacts } from '../util/artifacts.js';
+import { energy, gen, maxLogit, msp, temperatureScaling } from './logitScores.js';
+import type { Scorer } from './scorer.js';
+
+/** Every scorer by its name. */
+export const scorers = { energy, gen, maxLogit, msp, temperatureScaling } as const;
+
+export type ScorerName = keyof typeof scorers;
+
+/**
+ * A scorer of any kind from what `toArtifacts` gave; its scores are the same to the bit.
+ * @throws DataError for another model or version, or arrays that do not fit.
+ */
+export function scorerFromArtifacts(artifacts: Artifacts): Scorer {
+  const names = Object.keys(scorers) as ScorerName[];
+  const name = names.find((candidate) => artifacts.model === `scorer.${candidate}`);
+  if (name !== undefined) return scorers[name].fromArtifacts(artifacts);
+  throw new DataError({
+    op: 'scorerFromArtifacts',
+    arg: 'model',
+    expected: `be one of ${names.map((known) => `scorer.${known}`).join(', ')}`,
+    got: `'${artifacts.model}'`,
+  });
+}
