@@ -1,10 +1,22 @@
 import { DataError } from '../errors.js';
 import type { Artifacts } from '../util/artifacts.js';
 import { energy, gen, maxLogit, msp, temperatureScaling } from './logitScores.js';
+import { mahalanobis, relativeMahalanobis } from './mahalanobis.js';
+import { knn, lof } from './neighborScores.js';
 import type { Scorer } from './scorer.js';
 
 /** Every scorer by its name. */
-export const scorers = { energy, gen, maxLogit, msp, temperatureScaling } as const;
+export const scorers = {
+  energy,
+  gen,
+  knn,
+  lof,
+  mahalanobis,
+  maxLogit,
+  msp,
+  relativeMahalanobis,
+  temperatureScaling,
+} as const;
 
 export type ScorerName = keyof typeof scorers;
 

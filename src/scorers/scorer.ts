@@ -19,6 +19,8 @@ export interface ScorerDefinition<S extends z.ZodObject> {
     op: string,
     bank: Inputs,
     options: z.output<S>,
+    /** Arrays whose tensors fit works with; freed when it ends. */
+    hold: (arrays: FittedArrays) => Fitted,
   ) => Promise<FittedArrays> | FittedArrays;
   readonly score: (
     rows: Inputs,
@@ -93,8 +95,19 @@ export class Scorer<S extends z.ZodObject = z.ZodObject> {
     const { fit, fitNeeds, arrays } = this.#definition;
     if (fit === undefined) return this;
     const op = `${this.name}.fit`;
-    const found = await fit(op, await readInputs(op, bank, fitNeeds), this.options);
-    const next = new Fitted(checkedArrays(op, found, arrays));
+    const held: Fitted[] = [];
+    const hold = (parts: FittedArrays): Fitted => {
+      const fitted = new Fitted(parts);
+      held.push(fitted);
+      return fitted;
+    };
+    let next: Fitted;
+    try {
+      const found = await fit(op, await readInputs(op, bank, fitNeeds), this.options, hold);
+      next = new Fitted(checkedArrays(op, found, arrays));
+    } finally {
+      for (const each of held) each.dispose();
+    }
     this.#fitted?.dispose();
     this.#fitted = next;
     return this;

@@ -20,7 +20,7 @@ function logSumExp(z: readonly number[]): number {
   return top + Math.log(sum(z.map((v) => Math.exp(v - top))));
 }
 
-const argmax = (z: readonly number[]): number => z.indexOf(Math.max(...z));
+export const argmax = (z: readonly number[]): number => z.indexOf(Math.max(...z));
 
 // Logits
 
@@ -46,4 +46,121 @@ export function temperature(logits: Rows, labels: readonly number[]): number {
   return best;
 }
 
-export { argmax, logSumExp, softmax };
+// Linear algebra
+
+const column = (m: Rows, j: number): number[] => m.map((row) => row[j]);
+export const transpose = (m: Rows): number[][] => m[0].map((_, j) => column(m, j));
+export const times = (a: Rows, b: Rows): number[][] =>
+  a.map((row) => b[0].map((_, j) => dot(row, column(b, j))));
+
+/** Eigenvalues and vectors (as rows) of a symmetric matrix by cyclic Jacobi rotations. */
+export function eigen(matrix: Rows): { values: number[]; vectors: number[][] } {
+  const n = matrix.length;
+  const a = matrix.map((row) => [...row]);
+  const v = a.map((_, i) => a.map((__, j) => Number(i === j)));
+  for (let sweep = 0; sweep < 60; sweep++) {
+    for (let p = 0; p < n; p++) {
+      for (let q = p + 1; q < n; q++) {
+        if (a[p][q] === 0) continue;
+        const theta = Math.atan2(2 * a[p][q], a[q][q] - a[p][p]) / 2;
+        const [c, s] = [Math.cos(theta), Math.sin(theta)];
+        for (let k = 0; k < n; k++) {
+          [a[k][p], a[k][q]] = [c * a[k][p] - s * a[k][q], s * a[k][p] + c * a[k][q]];
+        }
+        for (let k = 0; k < n; k++) {
+          [a[p][k], a[q][k]] = [c * a[p][k] - s * a[q][k], s * a[p][k] + c * a[q][k]];
+          [v[p][k], v[q][k]] = [c * v[p][k] - s * v[q][k], s * v[p][k] + c * v[q][k]];
+        }
+      }
+    }
+  }
+  return { values: a.map((row, i) => row[i]), vectors: v };
+}
+
+/** Pseudo-inverse of a symmetric matrix; eigenvalues below 1e-11 of the largest count as 0. */
+export function inverse(matrix: Rows): number[][] {
+  const { values, vectors } = eigen(matrix);
+  const cut = 1e-11 * Math.max(...values);
+  return matrix.map((_, i) =>
+    matrix.map((__, j) =>
+      sum(vectors.map((v, k) => (values[k] > cut ? (v[i] * v[j]) / values[k] : 0))),
+    ),
+  );
+}
+
+export const mean = (rows: Rows): number[] =>
+  rows[0].map((_, j) => sum(column(rows, j)) / rows.length);
+
+/** (1 - s) S + s tr(S) / d I with S = (1/n) sum (x_i - c_i)(x_i - c_i)^T. */
+export function covariance(rows: Rows, centers: Rows, shrinkage = 0): number[][] {
+  const d = rows[0].length;
+  const shifted = rows.map((row, i) => minus(row, centers[i]));
+  const s = times(transpose(shifted), shifted).map((row) => row.map((v) => v / rows.length));
+  const trace = sum(s.map((row, i) => row[i]));
+  return s.map((row, i) =>
+    row.map((v, j) => (1 - shrinkage) * v + (i === j ? (shrinkage * trace) / d : 0)),
+  );
+}
+
+export const quadratic = (m: Rows, x: readonly number[]): number => dot(times([x], m)[0], x);
+
+// Distances to what was seen
+
+const membersOf = (rows: Rows, labels: readonly number[], c: number): number[][] =>
+  rows.filter((_, i) => labels[i] === c).map((row) => [...row]);
+
+export function mahalanobis(
+  bank: Rows,
+  labels: readonly number[],
+  shrinkage = 0,
+): (x: readonly number[]) => number {
+  const classes = [...new Set(labels)];
+  const means = new Map(classes.map((c) => [c, mean(membersOf(bank, labels, c))]));
+  const centers = labels.map((c) => means.get(c) ?? []);
+  const precision = inverse(covariance(bank, centers, shrinkage));
+  return (x) => Math.min(...[...means.values()].map((m) => quadratic(precision, minus(x, m))));
+}
+
+export function relativeMahalanobis(
+  bank: Rows,
+  labels: readonly number[],
+  shrinkage = 0,
+): (x: readonly number[]) => number {
+  const own = mahalanobis(bank, labels, shrinkage);
+  const all = mahalanobis(
+    bank,
+    labels.map(() => 0),
+    shrinkage,
+  );
+  return (x) => own(x) - all(x);
+}
+
+const unit = (x: readonly number[]): number[] => {
+  const norm = length(x);
+  return x.map((v) => (norm === 0 ? 0 : v / norm));
+};
+
+const sortedDistances = (x: readonly number[], bank: Rows): { d: number; i: number }[] =>
+  bank.map((row, i) => ({ d: length(minus(x, row)), i })).sort((a, b) => a.d - b.d || a.i - b.i);
+
+export function knn(bank: Rows, k: number, normalize: boolean, reduce: 'kth' | 'mean') {
+  const prepare = normalize ? unit : (x: readonly number[]): number[] => [...x];
+  const points = bank.map(prepare);
+  return (x: readonly number[]): number => {
+    const near = sortedDistances(prepare(x), points).slice(0, k);
+    return reduce === 'kth' ? near[k - 1].d : sum(near.map(({ d }) => d)) / k;
+  };
+}
+
+/** By the definitions of Breunig et al., with local reachability densities. */
+export function lof(bank: Rows, k: number): (x: readonly number[]) => number {
+  const neighbors = bank.map((x, own) => sortedDistances(x, bank).filter(({ i }) => i !== own));
+  const kDistance = neighbors.map((near) => near[k - 1].d);
+  const density = (near: { d: number; i: number }[]): number =>
+    k / sum(near.slice(0, k).map(({ d, i }) => Math.max(kDistance[i], d)));
+  const densities = neighbors.map(density);
+  return (x) => {
+    const near = sortedDistances(x, bank);
+    return sum(near.slice(0, k).map(({ i }) => densities[i])) / k / density(near);
+  };
+}

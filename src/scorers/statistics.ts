@@ -1,0 +1,140 @@
+import { DomainError } from '../errors.js';
+import { CONSTANT_VARIANCE } from '../numerics.js';
+import { symmetricEigen } from '../util/symmetricEigen.js';
+import { mapRows } from './blocks.js';
+import type { Rows } from '../util/rows.js';
+
+/** Mean of the chosen rows (all by default), float64. */
+export function meanOf(rows: Rows, chosen?: readonly number[]): Float64Array {
+  const d = rows.rowShape[0];
+  const mean = new Float64Array(d);
+  const count = chosen?.length ?? rows.count;
+  for (let s = 0; s < count; s++) {
+    const start = (chosen === undefined ? s : chosen[s]) * d;
+    for (let j = 0; j < d; j++) mean[j] += rows.data[start + j];
+  }
+  for (let j = 0; j < d; j++) mean[j] /= count;
+  return mean;
+}
+
+/** Rows of each class. */
+export interface Classes {
+  /** Distinct labels, ascending. */
+  readonly ids: Int32Array;
+  /** Row numbers of each. */
+  readonly members: readonly (readonly number[])[];
+  /** Mean of each, float64. */
+  readonly means: readonly Float64Array[];
+}
+
+/** Group rows by their label; labels need not be contiguous. */
+export function classesOf(rows: Rows, labels: Int32Array): Classes {
+  const groups = new Map<number, number[]>();
+  labels.forEach((label, i) => {
+    const group = groups.get(label);
+    if (group === undefined) groups.set(label, [i]);
+    else group.push(i);
+  });
+  const ids = Int32Array.from([...groups.keys()].sort((a, b) => a - b));
+  const members = Array.from(ids, (id) => groups.get(id) ?? []);
+  return { ids, members, means: members.map((own) => meanOf(rows, own)) };
+}
+
+/**
+ * Sum of w_i (x_i - c_i)(x_i - c_i)^T over the chosen rows, float64, d x d.
+ * @param center The c of a row. @param weight The w of a row; default 1.
+ */
+export function scatter(
+  rows: Rows,
+  center: (row: number) => Float64Array,
+  weight: (row: number) => number = () => 1,
+): Float64Array {
+  const d = rows.rowShape[0];
+  const out = new Float64Array(d * d);
+  const shifted = new Float64Array(d);
+  for (let i = 0; i < rows.count; i++) {
+    const w = weight(i);
+    if (w === 0) continue;
+    const c = center(i);
+    for (let j = 0; j < d; j++) shifted[j] = rows.data[i * d + j] - c[j];
+    for (let j = 0; j < d; j++) {
+      const scaled = w * shifted[j];
+      if (scaled === 0) continue;
+      for (let l = 0; l <= j; l++) out[j * d + l] += scaled * shifted[l];
+    }
+  }
+  for (let j = 0; j < d; j++) for (let l = 0; l < j; l++) out[l * d + j] = out[j * d + l];
+  return out;
+}
+
+/** Matrix W [d, r] with W W^T the (pseudo-)inverse of a covariance. */
+export interface Whitening {
+  readonly matrix: Float64Array;
+  readonly rank: number;
+  /** log of the product of the kept variances. */
+  readonly logDeterminant: number;
+}
+
+/**
+ * Whitening of a covariance S after shrinking it to (1 - s) S + s tr(S) / d I.
+ *
+ * From the eigenvalues of S in float64. Directions whose variance is at most CONSTANT_VARIANCE of the
+ * largest are left out, so a singular S gives its pseudo-inverse: such directions then do not count. Any
+ * s > 0 keeps all.
+ * @throws DomainError when S is 0: there is nothing to measure by.
+ */
+export function whiten(
+  op: string,
+  what: string,
+  covariance: Float64Array,
+  d: number,
+  shrinkage: number,
+): Whitening {
+  const { values, vectors } = symmetricEigen(covariance, d);
+  const largest = values[d - 1];
+  if (!(largest > 0)) {
+    const got = 'equal rows only';
+    const fix = 'Give more rows, or use a score without a covariance, such as knn.';
+    throw new DomainError({ op, arg: 'features', expected: `vary ${what}`, got, fix });
+  }
+  let trace = 0;
+  for (let j = 0; j < d; j++) trace += covariance[j * d + j];
+  const shrunk = values.map((v) => (1 - shrinkage) * Math.max(0, v) + (shrinkage * trace) / d);
+  const kept = Array.from(shrunk.keys()).filter(
+    (k) => shrunk[k] > CONSTANT_VARIANCE * shrunk[d - 1],
+  );
+  const matrix = new Float64Array(d * kept.length);
+  let logDeterminant = 0;
+  kept.forEach((k, column) => {
+    const scale = 1 / Math.sqrt(shrunk[k]);
+    logDeterminant += Math.log(shrunk[k]);
+    for (let j = 0; j < d; j++) matrix[j * kept.length + column] = vectors[k * d + j] * scale;
+  });
+  return { matrix, rank: kept.length, logDeterminant };
+}
+
+/** Row vector times W, float64. */
+export function project(
+  row: ArrayLike<number>,
+  matrix: ArrayLike<number>,
+  columns: number,
+): Float64Array {
+  const out = new Float64Array(columns);
+  for (let j = 0; j < row.length; j++) {
+    const v = row[j];
+    for (let k = 0; k < columns; k++) out[k] += v * matrix[j * columns + k];
+  }
+  return out;
+}
+
+/** Rows less one vector, subtracted in float64. */
+export function centered(rows: Rows, center: ArrayLike<number>): Rows {
+  return mapRows(rows, (row, out) => {
+    for (let j = 0; j < row.length; j++) out[j] = row[j] - center[j];
+  });
+}
+
+/** a - b. */
+export function difference(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
+  return Float64Array.from({ length: a.length }, (_, j) => a[j] - b[j]);
+}
