@@ -1,21 +1,33 @@
 import { DataError } from '../errors.js';
 import type { Artifacts } from '../util/artifacts.js';
+import { fdbd, klMatching, nnguide, she } from './classScores.js';
 import { energy, gen, maxLogit, msp, temperatureScaling } from './logitScores.js';
 import { mahalanobis, relativeMahalanobis } from './mahalanobis.js';
 import { knn, lof } from './neighborScores.js';
+import { residual, vim } from './residual.js';
+import { ash, react, scale } from './shaping.js';
 import type { Scorer } from './scorer.js';
 
 /** Every scorer by its name. */
 export const scorers = {
+  ash,
   energy,
+  fdbd,
   gen,
+  klMatching,
   knn,
   lof,
   mahalanobis,
   maxLogit,
   msp,
+  nnguide,
+  react,
   relativeMahalanobis,
+  residual,
+  scale,
+  she,
   temperatureScaling,
+  vim,
 } as const;
 
 export type ScorerName = keyof typeof scorers;

@@ -164,3 +164,126 @@ export function lof(bank: Rows, k: number): (x: readonly number[]) => number {
     return sum(near.slice(0, k).map(({ i }) => densities[i])) / k / density(near);
   };
 }
+
+// What the head sees
+
+export interface Head {
+  readonly weight: Rows;
+  readonly bias: readonly number[];
+}
+
+export const headLogits = (x: readonly number[], { weight, bias }: Head): number[] =>
+  times([x], weight)[0].map((v, c) => v + bias[c]);
+
+/** |x - u| less its part in the principal space, by Pythagoras. */
+export function residual(
+  bank: Rows,
+  head: Head,
+  dimension: number,
+): (x: readonly number[]) => number {
+  const gram = times(head.weight, transpose(head.weight));
+  const target = head.weight.map((row) => dot(row, head.bias));
+  const u = times([target], inverse(gram))[0].map((v) => -v);
+  const { values, vectors } = eigen(
+    covariance(
+      bank,
+      bank.map(() => u),
+    ),
+  );
+  const principal = vectors
+    .map((v, k) => ({ v, value: values[k] }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, dimension);
+  return (x) => {
+    const shifted = minus(x, u);
+    const seen = sum(principal.map(({ v }) => dot(v, shifted) ** 2));
+    return Math.sqrt(Math.max(0, dot(shifted, shifted) - seen));
+  };
+}
+
+export function vim(bank: Rows, head: Head, dimension: number): (x: readonly number[]) => number {
+  const r = residual(bank, head, dimension);
+  const alpha = sum(bank.map((x) => Math.max(...headLogits(x, head)))) / sum(bank.map(r));
+  return (x) => alpha * r(x) - logSumExp(headLogits(x, head));
+}
+
+/** Templates by the mean of softmax itself, not of its logarithm. */
+export function klMatching(bank: Rows): (z: readonly number[]) => number {
+  const predicted = bank.map(argmax);
+  const templates = [...new Set(predicted)].map((c) =>
+    mean(bank.filter((_, i) => predicted[i] === c).map((z) => softmax(z))),
+  );
+  return (z) => {
+    const p = softmax(z);
+    return Math.min(...templates.map((q) => sum(p.map((v, j) => v * Math.log(v / q[j])))));
+  };
+}
+
+/** Of features and logits. */
+export type Pair = readonly [x: readonly number[], z: readonly number[]];
+
+export function she(bank: Rows, logits: Rows, labels: readonly number[]): (row: Pair) => number {
+  return ([x, z]) => {
+    const c = argmax(z);
+    const right = bank.filter((_, i) => labels[i] === c && argmax(logits[i]) === c);
+    return right.length === 0 ? Infinity : -dot(x, mean(right));
+  };
+}
+
+/** Distances to hyperplanes (w_p - w_c).x + b_p - b_c = 0. */
+export function fdbd(bank: Rows, head: Head): (x: readonly number[]) => number {
+  const center = mean(bank);
+  const weights = transpose(head.weight);
+  return (x) => {
+    const p = argmax(headLogits(x, head));
+    const distances = weights.flatMap((w, c) => {
+      const normal = minus(weights[p], w);
+      const height = dot(normal, x) + head.bias[p] - head.bias[c];
+      return c === p ? [] : [Math.abs(height) / length(normal)];
+    });
+    return -sum(distances) / distances.length / length(minus(x, center));
+  };
+}
+
+export function nnguide(bank: Rows, logits: Rows, k: number): (row: Pair) => number {
+  return ([x, z]) => {
+    const guides = bank.map((b, i) => (dot(x, b) / length(x) / length(b)) * logSumExp(logits[i]));
+    return -logSumExp(z) * (sum(guides.sort((a, b) => b - a).slice(0, k)) / k);
+  };
+}
+
+const headEnergy = (x: readonly number[], head: Head): number => -logSumExp(headLogits(x, head));
+
+export function react(bank: Rows, head: Head, percent: number): (x: readonly number[]) => number {
+  const sorted = bank.flat().sort((a, b) => a - b);
+  const at = (percent / 100) * (sorted.length - 1);
+  const low = Math.floor(at);
+  const next = sorted[Math.min(low + 1, sorted.length - 1)];
+  const threshold = sorted[low] * (1 - (at - low)) + next * (at - low);
+  return (x) =>
+    headEnergy(
+      x.map((v) => Math.min(v, threshold)),
+      head,
+    );
+}
+
+export function shaped(
+  head: Head,
+  percent: number,
+  variant: 'prune' | 'binarize' | 'scale' | 'unpruned',
+): (x: readonly number[]) => number {
+  return (x) => {
+    const kept = x.length - Math.round((x.length * percent) / 100);
+    const order = x.map((v, j) => ({ v, j })).sort((a, b) => b.v - a.v || a.j - b.j);
+    const top = new Set(order.slice(0, kept).map(({ j }) => j));
+    const pruned = x.map((v, j) => (top.has(j) ? v : 0));
+    const factor = Math.exp(sum(x) / sum(pruned));
+    const out = {
+      prune: pruned,
+      binarize: x.map((_, j) => (top.has(j) ? sum(x) / kept : 0)),
+      scale: pruned.map((v) => v * factor),
+      unpruned: x.map((v) => v * factor),
+    };
+    return headEnergy(out[variant], head);
+  };
+}
