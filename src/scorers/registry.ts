@@ -1,9 +1,11 @@
 import { DataError } from '../errors.js';
 import type { Artifacts } from '../util/artifacts.js';
 import { fdbd, klMatching, nnguide, she } from './classScores.js';
+import { gaussian, gmm } from './densities.js';
 import { energy, gen, maxLogit, msp, temperatureScaling } from './logitScores.js';
 import { mahalanobis, relativeMahalanobis } from './mahalanobis.js';
 import { knn, lof } from './neighborScores.js';
+import { mahalanobisReconstruction, reconstruction } from './reconstructionScores.js';
 import { residual, vim } from './residual.js';
 import { ash, react, scale } from './shaping.js';
 import type { Scorer } from './scorer.js';
@@ -13,15 +15,19 @@ export const scorers = {
   ash,
   energy,
   fdbd,
+  gaussian,
   gen,
+  gmm,
   klMatching,
   knn,
   lof,
   mahalanobis,
+  mahalanobisReconstruction,
   maxLogit,
   msp,
   nnguide,
   react,
+  reconstruction,
   relativeMahalanobis,
   residual,
   scale,

@@ -76,7 +76,8 @@ export interface Whitening {
 }
 
 /**
- * Whitening of a covariance S after shrinking it to (1 - s) S + s tr(S) / d I.
+ * Whitening of a covariance S after shrinking it to (1 - s) S + s v I, v the mean variance tr(S) / d unless
+ * another is given.
  *
  * From the eigenvalues of S in float64. Directions whose variance is at most CONSTANT_VARIANCE of the
  * largest are left out, so a singular S gives its pseudo-inverse: such directions then do not count. Any
@@ -89,17 +90,15 @@ export function whiten(
   covariance: Float64Array,
   d: number,
   shrinkage: number,
+  variance = meanVariance(covariance, d),
 ): Whitening {
   const { values, vectors } = symmetricEigen(covariance, d);
-  const largest = values[d - 1];
-  if (!(largest > 0)) {
+  const shrunk = values.map((v) => (1 - shrinkage) * Math.max(0, v) + shrinkage * variance);
+  if (!(shrunk[d - 1] > 0)) {
     const got = 'equal rows only';
     const fix = 'Give more rows, or use a score without a covariance, such as knn.';
     throw new DomainError({ op, arg: 'features', expected: `vary ${what}`, got, fix });
   }
-  let trace = 0;
-  for (let j = 0; j < d; j++) trace += covariance[j * d + j];
-  const shrunk = values.map((v) => (1 - shrinkage) * Math.max(0, v) + (shrinkage * trace) / d);
   const kept = Array.from(shrunk.keys()).filter(
     (k) => shrunk[k] > CONSTANT_VARIANCE * shrunk[d - 1],
   );
@@ -111,6 +110,13 @@ export function whiten(
     for (let j = 0; j < d; j++) matrix[j * kept.length + column] = vectors[k * d + j] * scale;
   });
   return { matrix, rank: kept.length, logDeterminant };
+}
+
+/** tr(S) / d. */
+export function meanVariance(covariance: Float64Array, d: number): number {
+  let trace = 0;
+  for (let j = 0; j < d; j++) trace += covariance[j * d + j];
+  return trace / d;
 }
 
 /** Row vector times W, float64. */

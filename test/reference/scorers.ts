@@ -287,3 +287,96 @@ export function shaped(
     return headEnergy(out[variant], head);
   };
 }
+
+// Densities
+
+export interface NormalMixture {
+  readonly weights: readonly number[];
+  readonly means: Rows;
+  readonly covariances: readonly Rows[];
+}
+
+/** log of each component's weighted density at x. */
+function parts({ weights, means, covariances }: NormalMixture): (x: readonly number[]) => number[] {
+  const prepared = covariances.map((s) => ({
+    precision: inverse(s),
+    logDet: sum(eigen(s).values.map(Math.log)),
+  }));
+  return (x) =>
+    weights.map((w, k) => {
+      const { precision, logDet } = prepared[k];
+      const square = quadratic(precision, minus(x, means[k]));
+      return Math.log(w) - (x.length * Math.log(2 * Math.PI) + logDet + square) / 2;
+    });
+}
+
+export function mixture(parameters: NormalMixture): (x: readonly number[]) => number {
+  const logs = parts(parameters);
+  return (x) => -logSumExp(logs(x));
+}
+
+/** One step of expectation maximisation with covariances shrunk to a variance. */
+export function emStep(rows: Rows, now: NormalMixture, s: number, variance: number): NormalMixture {
+  const logs = parts(now);
+  const shares = rows.map((x) => softmax(logs(x)));
+  const totals = now.weights.map((_, k) => sum(shares.map((r) => r[k])));
+  const means = totals.map((n, k) =>
+    rows[0].map((_, j) => sum(rows.map((x, i) => shares[i][k] * x[j])) / n),
+  );
+  const covariances = totals.map((n, k) =>
+    rows[0].map((_, a) =>
+      rows[0].map((__, b) => {
+        const own = sum(
+          rows.map((x, i) => shares[i][k] * (x[a] - means[k][a]) * (x[b] - means[k][b])),
+        );
+        return ((1 - s) * own) / n + (a === b ? s * variance : 0);
+      }),
+    ),
+  );
+  return { weights: totals.map((n) => n / rows.length), means, covariances };
+}
+
+/** Mean variance of the features. */
+export function meanVariance(rows: Rows): number {
+  const m = mean(rows);
+  const s = covariance(
+    rows,
+    rows.map(() => m),
+  );
+  return sum(s.map((row, i) => row[i])) / m.length;
+}
+
+export function gaussian(bank: Rows, labels: readonly number[], s: number): NormalMixture {
+  const classes = [...new Set(labels)].map((c) => membersOf(bank, labels, c));
+  const v = meanVariance(bank);
+  const means = classes.map(mean);
+  return {
+    weights: classes.map((own) => own.length / bank.length),
+    means,
+    covariances: classes.map((own, c) =>
+      covariance(
+        own,
+        own.map(() => means[c]),
+      ).map((row, i) => row.map((value, j) => (1 - s) * value + (i === j ? s * v : 0))),
+    ),
+  };
+}
+
+/** alpha D + beta e; undefined weights are 1 / standard deviation over the bank. */
+export function mahalanobisReconstruction(
+  bank: Rows,
+  errors: readonly number[],
+  given: { alpha?: number; beta?: number } = {},
+): (x: readonly number[], error: number) => number {
+  const square = mahalanobis(
+    bank,
+    bank.map(() => 0),
+  );
+  const weight = (values: readonly number[]): number => {
+    const m = sum(values) / values.length;
+    return 1 / Math.sqrt(sum(values.map((v) => (v - m) ** 2)) / values.length);
+  };
+  const alpha = given.alpha ?? weight(bank.map((x) => Math.sqrt(square(x))));
+  const beta = given.beta ?? weight(errors);
+  return (x, error) => alpha * Math.sqrt(square(x)) + beta * error;
+}
