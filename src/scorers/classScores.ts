@@ -88,7 +88,7 @@ export const klMatching = defineScorer({
  * host.
  * @throws DomainError when no bank row is predicted rightly.
  * Reference: Zhang et al., Out-of-Distribution Detection based on In-Distribution Data Patterns Memorization
- * with Modern Hopfield Energy, ICLR 2023, eq. 8.
+ * with Modern Hopfield Energy, ICLR 2023.
  */
 export const she = defineScorer({
   name: 'she',
@@ -148,7 +148,7 @@ function weightGaps({ data, count: d, rowShape: [classes] }: Rows): Float64Array
  * with it and are left out. 0 for a row on all boundaries, -Infinity for another one at m itself. Fit needs
  * features and head, score features; logits are by the head.
  * @throws DomainError for a head without two different columns.
- * Reference: Liu, Qin, Fast Decision Boundary based Out-of-Distribution Detector, ICML 2024, eq. 2 and 4.
+ * Reference: Liu, Qin, Fast Decision Boundary based Out-of-Distribution Detector, ICML 2024.
  */
 export const fdbd = defineScorer({
   name: 'fdbd',
@@ -205,8 +205,7 @@ export const fdbd = defineScorer({
  * @param options.k Default 100.
  * Numerics: exact products, rounded to float32. Cost: O(rows * bank * d) on the device.
  * @throws DomainError when k is larger than the bank.
- * Reference: Park, Jung, Teoh, Nearest Neighbor Guidance for Out-of-Distribution Detection, ICCV 2023,
- * eq. 5 to 7.
+ * Reference: Park, Jung, Teoh, Nearest Neighbor Guidance for Out-of-Distribution Detection, ICCV 2023.
  */
 export const nnguide = defineScorer({
   name: 'nnguide',

@@ -85,8 +85,7 @@ function shrinkTo(features: Rows, mean: Float64Array, share: number): Shrink {
  * Numerics: fitted in float64 on the host, O(n d^2 + classes d^3); squared distances in float32 on the device,
  * so an error of 1e-6 of the squared distance to the nearest class is to be expected.
  * @throws DomainError when all rows are equal, or for s = 0 and a class of singular covariance.
- * Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 2009, section 4.3 (eq. 4.9)
- * and eq. 4.14.
+ * Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 2009, section 4.3.
  */
 export const gaussian = defineScorer({
   name: 'gaussian',

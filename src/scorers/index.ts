@@ -1,5 +1,10 @@
 /** Out-of-distribution scores of any model's features and logits, behind one interface. */
-export type { Head, InputName, ScorerBank, ScorerInput } from './inputs.js';
+export type {
+  Head as ScorerHead,
+  InputName as ScorerInputName,
+  ScorerBank,
+  ScorerInput,
+} from './inputs.js';
 export { scorerFromArtifacts, scorers } from './registry.js';
 export type { ScorerName } from './registry.js';
 export { Scorer } from './scorer.js';

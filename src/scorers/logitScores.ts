@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DomainError } from '../errors.js';
 import { fitTemperature, indexOfTop, logSumExp, negativeLogTop } from '../util/softmax.js';
 import type { Rows } from '../util/rows.js';
-import { float64Array } from './fitted.js';
+import { float64Array, int32Array } from './fitted.js';
 import { count, defineScorer, positive, real } from './scorer.js';
 
 /** One value per row of logits, in float64 on the host. */
@@ -77,7 +77,7 @@ export const energy = defineScorer({
  * @param options.gamma In (0, 1). Default 0.1. @param options.top Integer >= 1. Default 100.
  * Numerics: 1 - p of the largest is summed from the others, so it does not round to 0.
  * Reference: Liu, Lochman, Zach, GEN: Pushing the Limits of Softmax-Based Out-of-Distribution Detection,
- * CVPR 2023, eq. 5.
+ * CVPR 2023.
  */
 export const gen = defineScorer({
   name: 'gen',
@@ -117,12 +117,21 @@ export const temperatureScaling = defineScorer({
   fitNeeds: ['logits', 'labels'],
   scoreNeeds: ['logits'],
   options: z.strictObject({}),
-  arrays: { temperature: { dtype: 'float64', shape: [1] } },
+  arrays: {
+    temperature: { dtype: 'float64', shape: [1] },
+    // Tells how many classes there are.
+    labelCounts: { dtype: 'int32', shape: ['classes'] },
+  },
   fit: (op, { logits, labels }) => {
     const classes = logits.rowShape[0];
     checkLabelRange(op, labels, classes);
     const temperature = fitTemperature(logits.data, labels, classes);
-    return { temperature: float64Array(Float64Array.of(temperature), [1]) };
+    const labelCounts = new Int32Array(classes);
+    for (const label of labels) labelCounts[label]++;
+    return {
+      temperature: float64Array(Float64Array.of(temperature), [1]),
+      labelCounts: int32Array(labelCounts),
+    };
   },
   score: ({ logits }, fitted) => maxSoftmaxScores(logits, fitted.float64('temperature')[0]),
 });

@@ -104,7 +104,7 @@ export const mahalanobis = defineScorer({
  * same with the mean and the covariance of all rows, classes ignored. Of any sign. Needs, options and
  * numerics as there; with one class it is 0 everywhere.
  * Reference: Ren, Fort, Liu, Roy, Padhy, Lakshminarayanan, A Simple Fix to Mahalanobis Distance for
- * Improving Near-OOD Detection, 2021, eq. 3.
+ * Improving Near-OOD Detection, 2021 (arXiv 2106.09022).
  */
 export const relativeMahalanobis = defineScorer({
   name: 'relativeMahalanobis',

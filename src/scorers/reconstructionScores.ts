@@ -43,7 +43,7 @@ function inverseSpread(op: string, arg: string, option: string, values: Float64A
  * `fittedValues('weights')` tells alpha and beta.
  * @throws DomainError when the latents are all equal, or a term does not vary and its weight is 'auto'.
  * Reference: Denouden, Salay, Czarnecki, Abdelzad, Phan, Vernekar, Improving Reconstruction Autoencoder
- * Out-of-distribution Detection with Mahalanobis Distance, 2018, eq. 2 and 3.
+ * Out-of-distribution Detection with Mahalanobis Distance, 2018 (arXiv 1812.02765).
  */
 export const mahalanobisReconstruction = defineScorer({
   name: 'mahalanobisReconstruction',

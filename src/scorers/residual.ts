@@ -114,8 +114,7 @@ async function residuals(features: Rows, fitted: Fitted): Promise<Float64Array> 
  * @param options.dimension D, below the number of features d. Default 'auto': 1000 for d >= 2048, 512 for
  * d >= 768, else d / 2.
  * Numerics: eigenvectors in float64 on the host, O(n d^2 + d^3); scores in float32 on the device.
- * Reference: Wang, Li, Feng, Zhang, ViM: Out-of-Distribution with Virtual-logit Matching, CVPR 2022,
- * section 4.1.
+ * Reference: Wang, Li, Feng, Zhang, ViM: Out-of-Distribution with Virtual-logit Matching, CVPR 2022.
  */
 export const residual = defineScorer({
   name: 'residual',
@@ -132,7 +131,7 @@ export const residual = defineScorer({
  * and alpha = (mean largest logit) / (mean r) of the bank. Needs and options as residual. Ranks are those of
  * the softmax probability of the virtual logit alpha r.
  * @throws DomainError when every bank row lies in the principal space, as r is 0 there.
- * Reference: Wang, Li, Feng, Zhang, ViM, CVPR 2022, eq. 5 to 7.
+ * Reference: Wang, Li, Feng, Zhang, ViM, CVPR 2022.
  */
 export const vim = defineScorer({
   name: 'vim',

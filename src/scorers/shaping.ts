@@ -119,7 +119,7 @@ const VARIANTS = ['prune', 'binarize', 'scale'] as const;
  * 'scale'.
  * @throws DomainError for a negative feature.
  * Reference: Djurisic, Bozanic, Ashok, Liu, Extremely Simple Activation Shaping for Out-of-Distribution
- * Detection, ICLR 2023, algorithms 1 to 3.
+ * Detection, ICLR 2023.
  */
 export const ash = defineScorer({
   name: 'ash',
@@ -154,7 +154,7 @@ export const ash = defineScorer({
  * to 0. Needs and conditions as {@link ash}.
  * @param options.percentile Share that the largest ones leave out, in [0, 100). Default 85.
  * Reference: Xu, Chen, Franchi, Yao, Scaling for Training Time and Post-hoc Out-of-distribution Detection
- * Enhancement, ICLR 2024, eq. 5 and 6.
+ * Enhancement, ICLR 2024.
  */
 export const scale = defineScorer({
   name: 'scale',

@@ -142,3 +142,12 @@ describe('logit scores without a backend', () => {
     );
   });
 });
+
+describe('temperature scaling', () => {
+  it('error: logits of another number of classes are refused', async () => {
+    const scorer = await temperatureScaling().fit({ logits: [[1, 2]], labels: [1] });
+    await expect(scorer.score({ logits: [[1]] })).rejects.toThrow(
+      'temperatureScaling.score: logits must have 2 columns, as in fit, got 1 columns',
+    );
+  });
+});
