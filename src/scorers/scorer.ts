@@ -157,6 +157,12 @@ export class Scorer<S extends z.ZodObject = z.ZodObject> {
       refuse('model', `be '${PREFIX}${definition.name}'`, `'${model}'`);
     }
     if (formatVersion !== FORMAT) refuse('formatVersion', `be ${FORMAT}`, String(formatVersion));
+    const parsed = definition.options.safeParse(config);
+    if (!parsed.success) {
+      const { path, message } = parsed.error.issues[0];
+      const arg = ['config', ...path].join('.');
+      throw new DataError({ op, arg, expected: 'be as toArtifacts wrote it', got: message });
+    }
     const scorer = new Scorer<S>(definition, config as z.input<S>);
     scorer.#fitted = new Fitted(checkedArrays(op, arrays, definition.arrays));
     return scorer;

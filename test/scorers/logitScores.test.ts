@@ -137,6 +137,13 @@ describe('logit scores without a backend', () => {
     expect(() => scorerFromArtifacts({ ...saved, formatVersion: 2 })).toThrow(
       'formatVersion must be 1, got 2',
     );
+    expect(() => scorerFromArtifacts({ ...saved, config: { gamma: 1 } })).toThrow(
+      'temperatureScaling.fromArtifacts: config must be as toArtifacts wrote it',
+    );
+    const shape = { ...saved.arrays.labelCounts, shape: [3] };
+    expect(() =>
+      scorerFromArtifacts({ ...saved, arrays: { ...saved.arrays, labelCounts: shape } }),
+    ).toThrow("array 'labelCounts' must be int32 [classes], got int32 [3] with 2 values");
     expect(() => scorerFromArtifacts({ ...saved, arrays: {} })).toThrow(
       "array 'temperature' must be float64 [1], got nothing",
     );

@@ -1,8 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { scorers } from '../../src/scorers/index.js';
 import { describeOnBackends } from '../neighbors/onBackends.js';
 import * as reference from '../reference/scorers.js';
-import { normalRows } from '../support/arbitraries.js';
+import { normalRows, PROPERTY } from '../support/arbitraries.js';
 import { checkScorer, expectScores, scored, world } from './cases.js';
 
 const { mahalanobis, relativeMahalanobis } = scorers;
@@ -51,6 +52,36 @@ describeOnBackends('mahalanobis scores', () => {
 });
 
 describe('mahalanobis edges', () => {
+  it('golden: two classes of variance 1 and 4 along the axes, by hand', async () => {
+    const around = (x: number): number[][] => [[x - 1, 0], [x + 1, 0], [x, 2], [x, -2]]; // prettier-ignore
+    const features = [...around(0), ...around(10)];
+    const labels = [0, 0, 0, 0, 1, 1, 1, 1];
+    // S = diag(1/2, 2); all rows: mean (5, 0), variances 25 + 1/2 and 2.
+    const input = { features: [[1, 2], [10, -4], [5, 0]] }; // prettier-ignore
+    const own = await scored(mahalanobis(), { features, labels }, input);
+    [4, 8, 50].forEach((want, i) => expect(own[i]).toBeCloseTo(want, 4));
+    const relative = await scored(relativeMahalanobis(), { features, labels }, input);
+    const background = [16 / 25.5 + 2, 25 / 25.5 + 8, 0];
+    background.forEach((v, i) => expect(relative[i]).toBeCloseTo([4, 8, 50][i] - v, 4));
+  });
+
+  it('property: an invertible linear map of all features changes no distance', async () => {
+    const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+    await fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const map = normalRows(6, 6, seed).map((row, i) =>
+          row.map((v, j) => Math.fround(0.2 * v + Number(i === j))),
+        );
+        const mapped = (m: number[][]): number[][] => reference.times(m, map);
+        const bank = { features: mapped(w.features), labels: w.labels };
+        const got = await scored(mahalanobis(), bank, { features: mapped(rows) });
+        const want = await scored(mahalanobis(), w, { features: rows });
+        got.forEach((v, i) => expect(Math.abs(v / want[i] - 1)).toBeLessThan(1e-3));
+      }),
+      { ...PROPERTY, numRuns: 10 },
+    );
+  });
+
   it('edge: far from the origin nothing cancels', async () => {
     const shift = (row: number[]): number[] => row.map((v) => Math.round(v * 64) / 64 + 4096);
     const features = w.features.map(shift);

@@ -69,6 +69,24 @@ describe('neighbour scores without a backend', () => {
     expect(() => lof({ normalize: true } as never)).toThrow("known keys only (k), got 'normalize'");
   });
 
+  it('property: a positive factor on a row changes nothing when rows are normalised', async () => {
+    const scorer = await knn({ k: 4 }).fit(w);
+    const want = await scorer.score({ features: rows });
+    for (const factor of [0.25, 8, 1024]) {
+      const scaled = rows.map((row) => row.map((v) => v * factor));
+      expect(await scorer.score({ features: scaled })).toEqual(want);
+    }
+    scorer.dispose();
+  });
+
+  it('property: a farther row along a ray from the bank scores higher', async () => {
+    for (const make of [() => knn({ k: 4, normalize: false }), () => lof({ k: 4 })]) {
+      const ray = [20, 30, 50, 90].map((t) => Array<number>(6).fill(t));
+      const got = await scored(make(), w, { features: ray });
+      for (let i = 1; i < got.length; i++) expect(got[i]).toBeGreaterThan(got[i - 1]);
+    }
+  });
+
   it('the metric of knn is used', async () => {
     const bank = { features: [[0, 0]] };
     const input = { features: [[3, -4]] };
