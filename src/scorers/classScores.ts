@@ -144,9 +144,10 @@ function weightGaps({ data, count: d, rowShape: [classes] }: Rows): Float64Array
 
 /**
  * Distance to the decision boundaries: -(mean over c other than the prediction p of (z_p - z_c) / |w_p - w_c|)
- * / |x - m|, with m the mean of the bank's features. Classes whose weights equal those of p have no boundary
+ * / |x - m|, with m the mean of the bank's features, or 0 on request. Classes whose weights equal those of p have no boundary
  * with it and are left out. 0 for a row on all boundaries, -Infinity for another one at m itself. Fit needs
  * features and head, score features; logits are by the head.
+ * @param options.center m: 'mean' (default, as in the paper) or 'origin'.
  * @throws DomainError for a head without two different columns.
  * Reference: Liu, Qin, Fast Decision Boundary based Out-of-Distribution Detector, ICML 2024.
  */
@@ -154,13 +155,15 @@ export const fdbd = defineScorer({
   name: 'fdbd',
   fitNeeds: ['features', 'head'],
   scoreNeeds: ['features'],
-  options: z.strictObject({}),
+  options: z.strictObject({
+    center: z.enum(['mean', 'origin'], { error: 'be one of mean, origin' }).default('mean'),
+  }),
   arrays: {
     ...HEAD_ARRAYS,
-    mean: { dtype: 'float64', shape: ['d'] },
+    center: { dtype: 'float64', shape: ['d'] },
     gaps: { dtype: 'float64', shape: ['classes', 'classes'] },
   },
-  fit: (op, { features, head }) => {
+  fit: (op, { features, head }, { center }) => {
     checkHead(op, head, features);
     const gaps = weightGaps(head.weight);
     const classes = head.bias.length;
@@ -168,16 +171,17 @@ export const fdbd = defineScorer({
       const expected = 'have two different columns';
       throw new DomainError({ op, arg: 'head.weight', expected, got: `${classes} equal` });
     }
-    const mean = meanOf(features);
+    const d = features.rowShape[0];
+    const from = center === 'mean' ? meanOf(features) : new Float64Array(d);
     return {
       ...headArrays(head),
-      mean: float64Array(mean, [mean.length]),
+      center: float64Array(from, [d]),
       gaps: float64Array(gaps, [classes, classes]),
     };
   },
   score: async ({ features }, fitted) => {
-    const [mean, gaps] = [fitted.float64('mean'), fitted.float64('gaps')];
-    const [classes, d] = [fitted.shape('bias')[0], mean.length];
+    const [center, gaps] = [fitted.float64('center'), fitted.float64('gaps')];
+    const [classes, d] = [fitted.shape('bias')[0], center.length];
     const logits = await headLogits(features, fitted);
     return Float64Array.from({ length: features.count }, (_, i) => {
       const start = i * classes;
@@ -191,7 +195,7 @@ export const fdbd = defineScorer({
       }
       if (sum === 0) return 0;
       let squares = 0;
-      for (let j = 0; j < d; j++) squares += (features.data[i * d + j] - mean[j]) ** 2;
+      for (let j = 0; j < d; j++) squares += (features.data[i * d + j] - center[j]) ** 2;
       return -sum / boundaries / Math.sqrt(squares);
     });
   },

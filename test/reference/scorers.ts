@@ -231,8 +231,11 @@ export function she(bank: Rows, logits: Rows, labels: readonly number[]): (row: 
 }
 
 /** Distances to hyperplanes (w_p - w_c).x + b_p - b_c = 0. */
-export function fdbd(bank: Rows, head: Head): (x: readonly number[]) => number {
-  const center = mean(bank);
+export function fdbd(
+  bank: Rows,
+  head: Head,
+  center = mean(bank),
+): (x: readonly number[]) => number {
   const weights = transpose(head.weight);
   return (x) => {
     const p = argmax(headLogits(x, head));

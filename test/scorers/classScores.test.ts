@@ -28,6 +28,10 @@ describeOnBackends('scores by class', () => {
       features.map(reference.fdbd(w.features, w.head)),
     );
     expectScores(
+      await scored(fdbd({ center: 'origin' }), bank, input),
+      features.map(reference.fdbd(w.features, w.head, Array<number>(6).fill(0))),
+    );
+    expectScores(
       await scored(nnguide({ k: 9 }), bank, input),
       pairs.map(reference.nnguide(w.features, w.logits, 9)),
     );

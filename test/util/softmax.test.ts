@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  fitTemperature,
-  negativeLogLikelihood,
-  negativeLogTop,
-} from '../../src/util/softmax.js';
+import { fitTemperature, negativeLogLikelihood, negativeLogTop } from '../../src/util/softmax.js';
 import { Rng } from '../../src/util/rng.js';
 
 const CLASSES = 4;
