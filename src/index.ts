@@ -35,6 +35,7 @@ export type {
 export { rowDistance } from './ops/rowDistance.js';
 export type { RowArguments, RowsLike, ScalarsLike } from './ops/applyRows.js';
 export { rowMap } from './ops/rowMap.js';
+export * from './scorers/index.js';
 export { BACKENDS, CAPABILITIES } from './specs/capabilities.js';
 export type { BackendName, Capability, CapabilityState } from './specs/capabilities.js';
 export { expressions } from './specs/expression.js';
