@@ -23,7 +23,7 @@ Options of their own win over --set, --set wins over --config.
 Examples:
   tfjs-latent embed --wordnet mammals --out runs/mammals
   tfjs-latent embed poincare --edges taxonomy.tsv --closure --dim 2 --out runs/taxonomy
-  tfjs-latent embed --wordnet nouns --dim 10 --epochs 60 --lr 10 --set batchSize=50 --set negatives=10 \\
+  tfjs-latent embed --wordnet nouns --dim 10 --epochs 90 --lr 5 --set batchSize=50 --set negatives=10 \\
     --set burnInEpochs=2 --out runs/nouns
 `;
 
