@@ -1,18 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import type { RowMapAttrs } from '../specs/rowMap.js';
-import { lower } from '../specs/rowProgram/functions.js';
+import { lowerToBase } from '../specs/rowProgram/functions.js';
 import type {
   BaseFunction,
   BinaryFunction,
   Reduction,
   RowNode,
-  UnaryFunction,
 } from '../specs/rowProgram/graph.js';
 import { gapOfRows } from './compensated.js';
 import { selectTensors, TENSOR_COMPARE, TENSOR_UNARY } from './expressionTensors.js';
-
-const NO_FUNCTIONS: ReadonlySet<UnaryFunction> = new Set();
 
 const BINARY: Readonly<Record<BinaryFunction, (left: Tensor, right: Tensor) => Tensor>> = {
   add: (left, right) => tf.add(left, right),
@@ -39,7 +36,7 @@ export function rowMapComposed(
   { program, n, d }: RowMapAttrs,
   inputs: readonly Tensor[],
 ): Tensor[] {
-  const lowered = lower(program, NO_FUNCTIONS);
+  const lowered = lowerToBase(program);
   const rowCount = lowered.rows.length;
   const values: Tensor[] = [];
   const inputOf = (name: string, level: RowNode['level']): Tensor =>

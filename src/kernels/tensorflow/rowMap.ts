@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { rowMapSpec } from '../../specs/rowMap.js';
 import type { RowMapAttrs, RowMapInput } from '../../specs/rowMap.js';
-import { lower } from '../../specs/rowProgram/functions.js';
+import { lowering } from '../../specs/rowProgram/functions.js';
 import type {
   BinaryFunction,
   RowNode,
@@ -26,7 +26,7 @@ const UNARY = {
   atanh: 'Atanh',
 } as const satisfies Readonly<Partial<Record<UnaryFunction, Unary>>>;
 
-const NATIVE: ReadonlySet<UnaryFunction> = new Set(Object.keys(UNARY) as (keyof typeof UNARY)[]);
+const lower = lowering(Object.keys(UNARY) as (keyof typeof UNARY)[]);
 
 const BINARY: Readonly<Record<BinaryFunction, Binary>> = {
   add: 'AddV2',
@@ -92,7 +92,7 @@ function compute(
 ): TensorInfo[] {
   const { inputs, attrs, backend, outputs } = call;
   const { n, d } = attrs;
-  const program = lower(attrs.program, NATIVE);
+  const program = lower(attrs.program);
   return withOps(rowMapSpec.op, backend, (ops) => {
     const given = new Map<string, Handle>();
     const put = (key: string, info: TensorInfo | undefined): void => {

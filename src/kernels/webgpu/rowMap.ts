@@ -3,9 +3,9 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { UnsupportedError } from '../../errors.js';
 import { rowMapSpec } from '../../specs/rowMap.js';
 import type { RowMapAttrs, RowMapInput } from '../../specs/rowMap.js';
-import { lower } from '../../specs/rowProgram/functions.js';
+import { lowerToBase } from '../../specs/rowProgram/functions.js';
 import { partOf } from '../../specs/rowProgram/graph.js';
-import type { RowProgram, UnaryFunction } from '../../specs/rowProgram/graph.js';
+import type { RowProgram } from '../../specs/rowProgram/graph.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
 import { isSoftwareDevice } from './limits.js';
@@ -13,7 +13,6 @@ import { DeviceWork, elementsOf } from './ownPipelines.js';
 import type { BufferPart, OwnProgram, ProgramBinding } from './ownPipelines.js';
 import { bindingsOf, countWords, ROW_THREADS, rowProgramCode } from './wgsl/rowProgram.js';
 
-const NO_FUNCTIONS: ReadonlySet<UnaryFunction> = new Set();
 /** Features that a thread takes by itself before others share the row. */
 const FEATURES_PER_THREAD = 8;
 
@@ -24,14 +23,6 @@ function lanesFor(d: number, device: GPUDevice): number {
   if (isSoftwareDevice(device)) return 1;
   const wanted = 2 ** Math.floor(Math.log2(Math.max(1, d / FEATURES_PER_THREAD)));
   return Math.min(ROW_THREADS, wanted);
-}
-
-const lowered = new Map<string, RowProgram>();
-
-function loweredOf(program: RowProgram): RowProgram {
-  let known = lowered.get(program.key);
-  if (known === undefined) lowered.set(program.key, (known = lower(program, NO_FUNCTIONS)));
-  return known;
 }
 
 const codes = new Map<string, OwnProgram>();
@@ -100,7 +91,7 @@ export function rowMapWithin(
     ...scalarNames.map((_, i) => inputs[`scalar${i}`]),
   ].filter((info) => info !== undefined);
   const work = new DeviceWork(backend, rowMapSpec.op, given, results);
-  const whole = loweredOf(attrs.program);
+  const whole = lowerToBase(attrs.program);
   for (const group of outputGroups(whole, backend.device)) {
     const program = group.length === results.length ? whole : partOf(whole, group);
     const { rows, scalars } = bindingsOf(program);

@@ -1,7 +1,7 @@
 import { FLOAT64_UNARY } from '../evaluate.js';
-import { lower, polynomial } from './functions.js';
+import { lowering, polynomial } from './functions.js';
 import type { Definition } from './functions.js';
-import type { RowProgram, UnaryFunction } from './graph.js';
+import type { UnaryFunction } from './graph.js';
 
 /** Derived functions that JavaScript computes itself, under the same names. */
 const DERIVED = {
@@ -19,9 +19,7 @@ export const FLOAT64_FUNCTIONS: Readonly<Partial<Record<UnaryFunction, (v: numbe
   ...DERIVED,
 };
 
-const NATIVE: ReadonlySet<UnaryFunction> = new Set(
-  Object.keys(DERIVED) as (keyof typeof DERIVED)[],
-);
+const NATIVE = Object.keys(DERIVED) as (keyof typeof DERIVED)[];
 
 /** f(v) / v with 1 at 0: f of float64 keeps its relative accuracy there, so no series is needed. */
 const overArgument =
@@ -44,10 +42,8 @@ const SHORT: Readonly<Partial<Record<UnaryFunction, Definition>>> = {
   atanhc: overArgument('atanh'),
 };
 
-/** The program in functions that {@link FLOAT64_FUNCTIONS} has. */
-export function lowerFloat64(program: RowProgram): RowProgram {
-  return lower(program, NATIVE, SHORT);
-}
+/** To functions that {@link FLOAT64_FUNCTIONS} has. */
+export const lowerFloat64 = lowering(NATIVE, SHORT);
 
 const CLOSE = 1e-3;
 
@@ -93,7 +89,5 @@ const BY_EXP_AND_LOG: Readonly<Partial<Record<UnaryFunction, Definition>>> = {
   ),
 };
 
-/** The program in exp, log, sin, cos, asin, atan and arithmetic, for float64. */
-export function lowerToExpAndLog(program: RowProgram): RowProgram {
-  return lower(program, NATIVE, BY_EXP_AND_LOG);
-}
+/** To exp, log, sin, cos, asin, atan and arithmetic, for float64. */
+export const lowerToExpAndLog = lowering(NATIVE, BY_EXP_AND_LOG);

@@ -1,6 +1,13 @@
 import { FLOAT32_MAX } from '../../numerics.js';
 import { RowGraph } from './graph.js';
-import type { DerivedFunction, RowOperand, RowProgram, UnaryFunction, Value } from './graph.js';
+import type {
+  DerivedFunction,
+  RowNode,
+  RowOperand,
+  RowProgram,
+  UnaryFunction,
+  Value,
+} from './graph.js';
 
 /**
  * What each function of a row program is: its derivative, and for the derived ones their form in base
@@ -229,33 +236,50 @@ const DEFINITIONS: Readonly<Record<DerivedFunction, Definition>> = {
 
 const isDerived = (op: UnaryFunction): op is DerivedFunction => Object.hasOwn(DEFINITIONS, op);
 
+/** Writes programs anew in the functions that a backend has. */
+export type Lowering = (program: RowProgram) => RowProgram;
+
 /**
- * The program with every function that a backend lacks written in those it has.
+ * How programs are lowered: every function that a backend lacks is written in those it has. A program is
+ * lowered once and then known, since maps keep theirs and kernels are called with them over and over.
  * @param native Derived functions that the backend has of its own.
  * @param own Forms to use in place of those of float32, also of base functions.
  */
-export function lower(
-  program: RowProgram,
-  native: ReadonlySet<UnaryFunction>,
+export function lowering(
+  native: Iterable<UnaryFunction>,
   own: Readonly<Partial<Record<UnaryFunction, Definition>>> = {},
-): RowProgram {
+): Lowering {
+  const kept = new Set(native);
+  const known = new WeakMap<RowProgram, RowProgram>();
   const definitionOf = (op: UnaryFunction): Definition | undefined =>
-    own[op] ?? (isDerived(op) && !native.has(op) ? DEFINITIONS[op] : undefined);
-  let lowered = program;
-  // Definitions may use other derived functions in their turn.
-  while (
-    lowered.nodes.some((node) => node.kind === 'unary' && definitionOf(node.op) !== undefined)
-  ) {
-    const { graph, values } = RowGraph.from(lowered, (g, node, [v]) =>
-      node.kind === 'unary' ? definitionOf(node.op)?.(g, v) : undefined,
-    );
-    lowered = graph.program(
-      lowered.outputs.map(({ node }) => values[node]),
-      lowered.outputs.map(({ level }) => level),
-    );
-  }
-  return lowered;
+    own[op] ?? (isDerived(op) && !kept.has(op) ? DEFINITIONS[op] : undefined);
+  const isForeign = (node: RowNode): boolean =>
+    node.kind === 'unary' && definitionOf(node.op) !== undefined;
+  const lower: Lowering = (program) => {
+    let lowered = program;
+    // Definitions may use other derived functions in their turn.
+    while (lowered.nodes.some(isForeign)) {
+      const { graph, values } = RowGraph.from(lowered, (g, node, [v]) =>
+        node.kind === 'unary' ? definitionOf(node.op)?.(g, v) : undefined,
+      );
+      lowered = graph.program(
+        lowered.outputs.map(({ node }) => values[node]),
+        lowered.outputs.map(({ level }) => level),
+      );
+    }
+    return lowered;
+  };
+  return (program) => {
+    const before = known.get(program);
+    if (before !== undefined) return before;
+    const lowered = lower(program);
+    known.set(program, lowered);
+    return lowered;
+  };
 }
+
+/** To base functions alone, for float32. */
+export const lowerToBase = lowering([]);
 
 const twice = (g: RowGraph, v: Value, slopeOf: UnaryFunction): Value =>
   g.mul(g.mul(2, v), g.unary(slopeOf, g.square(v)));

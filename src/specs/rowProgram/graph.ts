@@ -38,7 +38,7 @@ export const DERIVED_FUNCTIONS = [
 export type DerivedFunction = (typeof DERIVED_FUNCTIONS)[number];
 export type UnaryFunction = BaseFunction | DerivedFunction;
 
-/** min and max may drop a NaN. hypot: sqrt(a^2 + b^2) without overflow. */
+/** min and max may drop a NaN. */
 export const BINARY_FUNCTIONS = ['add', 'sub', 'mul', 'div', 'min', 'max'] as const;
 export type BinaryFunction = (typeof BINARY_FUNCTIONS)[number];
 
@@ -106,20 +106,21 @@ export class RowGraph {
 
   private input(name: string, level: Level): Value {
     if (!this.names[level].includes(name)) this.names[level].push(name);
-    return this.add1({ kind: 'input', name, level, args: [] }, `${level} ${name}`);
+    return this.intern({ kind: 'input', name, level, args: [] }, `${level} ${name}`);
   }
 
   constant(value: number): Value {
     const text = Object.is(value, -0) ? '-0' : String(value);
-    return this.add1({ kind: 'constant', value, level: 'scalar', args: [] }, text);
+    return this.intern({ kind: 'constant', value, level: 'scalar', args: [] }, text);
   }
 
   /** The number of features. */
   features(): Value {
-    return this.add1({ kind: 'features', level: 'scalar', args: [] }, 'features');
+    return this.intern({ kind: 'features', level: 'scalar', args: [] }, 'features');
   }
 
-  private add1(node: RowNode, key: string): Value {
+  /** The node of this key; made when it is new. */
+  private intern(node: RowNode, key: string): Value {
     const known = this.known.get(key);
     if (known !== undefined) return { id: known };
     this.known.set(key, this.list.length);
@@ -143,7 +144,7 @@ export class RowGraph {
 
   unary(op: UnaryFunction, of: RowOperand): Value {
     const v = this.lift(of);
-    return this.add1(
+    return this.intern(
       { kind: 'unary', op, level: this.node(v).level, args: [v.id] },
       `${op} ${v.id}`,
     );
@@ -151,7 +152,7 @@ export class RowGraph {
 
   private binary(op: BinaryFunction, left: RowOperand, right: RowOperand): Value {
     const [a, b] = [this.lift(left), this.lift(right)];
-    return this.add1(
+    return this.intern(
       { kind: 'binary', op, level: this.levelOf([a, b]), args: [a.id, b.id] },
       `${op} ${a.id} ${b.id}`,
     );
@@ -215,7 +216,7 @@ export class RowGraph {
   ): Value {
     const args = [left, right, then, otherwise].map((operand) => this.lift(operand));
     if (args[2].id === args[3].id) return args[2];
-    return this.add1(
+    return this.intern(
       { kind: 'where', op, level: this.levelOf(args), args: args.map(({ id }) => id) },
       `where ${op} ${args.map(({ id }) => id).join(' ')}`,
     );
@@ -270,13 +271,16 @@ export class RowGraph {
 
   private reduce(op: Reduction, args: readonly Value[]): Value {
     const ids = args.map(({ id }) => id);
-    return this.add1({ kind: 'reduce', op, level: 'scalar', args: ids }, `${op} ${ids.join(' ')}`);
+    return this.intern(
+      { kind: 'reduce', op, level: 'scalar', args: ids },
+      `${op} ${ids.join(' ')}`,
+    );
   }
 
   /**
    * The program that computes these values; what they do not need is left out. Inputs keep the order
    * in which they were asked for.
-   * @param rowOutputs Which outputs are rows [n, d] whatever their node is: a constant may stand for a row.
+   * @param levels Which outputs are rows [n, d] whatever their node is: a constant may stand for a row.
    */
   program(outputs: readonly Value[], levels?: readonly Level[]): RowProgram {
     const needed = new Set<number>();

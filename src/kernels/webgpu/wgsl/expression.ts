@@ -1,9 +1,9 @@
 import { UnsupportedError } from '../../../errors.js';
 import { children, expressionKey } from '../../../specs/expression.js';
-import type { Binary, Comparison, Expression, Unary, Variable } from '../../../specs/expression.js';
+import type { Binary, Expression, Unary, Variable } from '../../../specs/expression.js';
 import type { ExpressionForm } from '../../../specs/metricForm.js';
 import { doubleFloatParts, f32Literal } from './constants.js';
-import { functionsCode } from './functions.js';
+import { callCode, CALLED, COMPARED, functionsCode } from './functions.js';
 import type { FunctionName } from './functions.js';
 
 /** WGSL name of a variable of an expression inside the generated functions. */
@@ -50,26 +50,6 @@ abstract class Writer<Value> {
 const isZeroConstant = (expression: Expression): boolean =>
   expression.kind === 'constant' && expression.value === 0;
 
-const SUPPORT: Partial<Record<Unary, FunctionName>> = {
-  sign: 'sign',
-  sqrt: 'sqrt',
-  exp: 'exp',
-  log: 'log',
-  log1p: 'log1p',
-  sin: 'sin',
-  cos: 'cos',
-  asin: 'asin',
-  asinh: 'asinh',
-};
-const COMPARE: Readonly<Record<Comparison, FunctionName>> = {
-  lt: 'less',
-  le: 'atMost',
-  eq: 'equal',
-};
-
-/** Name that functions.ts gives to a function. */
-const call = (name: FunctionName): string => `expr${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-
 class SingleWriter extends Writer<string> {
   constructor(private readonly needs: Set<FunctionName>) {
     super();
@@ -77,7 +57,7 @@ class SingleWriter extends Writer<string> {
 
   private call(name: FunctionName, ...inputs: readonly string[]): string {
     this.needs.add(name);
-    return `${call(name)}(${inputs.join(', ')})`;
+    return callCode(name, inputs);
   }
 
   protected write(expression: Expression, inputs: readonly string[]): string {
@@ -96,7 +76,7 @@ class SingleWriter extends Writer<string> {
         let test = '';
         if (compare === 'eq' && isZeroConstant(expression.right)) test = this.call('isZero', a);
         else if (compare === 'eq' && isZeroConstant(expression.left)) test = this.call('isZero', b);
-        else test = this.call(COMPARE[compare], a, b);
+        else test = this.call(COMPARED[compare], a, b);
         return this.let(`select(${otherwise}, ${then}, ${test})`);
       }
     }
@@ -115,7 +95,7 @@ class SingleWriter extends Writer<string> {
   }
 
   private unary(op: Unary, a: string): string {
-    const support = SUPPORT[op];
+    const support = CALLED[op];
     if (support !== undefined) return this.call(support, a);
     if (op === 'neg') return `-${a}`;
     if (op === 'square') return `${a} * ${a}`;

@@ -1,3 +1,4 @@
+import type { Comparison, Unary } from '../../../specs/expression.js';
 import { doubleFloatParts, f32Literal } from './constants.js';
 
 /**
@@ -336,6 +337,29 @@ const SOURCES = {
 } as const satisfies Readonly<Record<string, { code: string; needs?: readonly string[] }>>;
 
 export type FunctionName = keyof typeof SOURCES;
+
+/** Functions of expressions that are written out here; the others are operators. */
+export const CALLED: Readonly<Partial<Record<Unary, FunctionName>>> = {
+  sign: 'sign',
+  sqrt: 'sqrt',
+  exp: 'exp',
+  log: 'log',
+  log1p: 'log1p',
+  sin: 'sin',
+  cos: 'cos',
+  asin: 'asin',
+  asinh: 'asinh',
+};
+export const COMPARED: Readonly<Record<Comparison, FunctionName>> = {
+  lt: 'less',
+  le: 'atMost',
+  eq: 'equal',
+};
+
+/** A call of a function by the name that it has in WGSL. */
+export function callCode(name: FunctionName, inputs: readonly string[]): string {
+  return `expr${name.charAt(0).toUpperCase()}${name.slice(1)}(${inputs.join(', ')})`;
+}
 
 /** WGSL of the named functions and of what they call, each once. All names start with `expr`. */
 export function functionsCode(names: Iterable<FunctionName>): string {

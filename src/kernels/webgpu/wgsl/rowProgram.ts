@@ -1,9 +1,9 @@
-import type { RowNode, RowProgram, UnaryFunction } from '../../../specs/rowProgram/graph.js';
+import type { BaseFunction, RowNode, RowProgram } from '../../../specs/rowProgram/graph.js';
 import { reducedArgument, scheduleOf } from '../../../specs/rowProgram/passes.js';
 import type { RowPass } from '../../../specs/rowProgram/passes.js';
 import { f32Literal } from './constants.js';
 import { DOUBLE_FLOAT } from './doubleFloat.js';
-import { functionsCode } from './functions.js';
+import { callCode, CALLED, COMPARED, functionsCode } from './functions.js';
 import type { FunctionName } from './functions.js';
 
 /** Threads of a workgroup. */
@@ -85,18 +85,6 @@ const SUMS = {
   },
 } as const;
 
-const CALLED: Partial<Record<UnaryFunction, FunctionName>> = {
-  sign: 'sign',
-  sqrt: 'sqrt',
-  exp: 'exp',
-  log: 'log',
-  log1p: 'log1p',
-  sin: 'sin',
-  cos: 'cos',
-  asin: 'asin',
-  asinh: 'asinh',
-};
-const COMPARE = { lt: 'less', le: 'atMost', eq: 'equal' } as const;
 const OPERATORS = { add: '+', sub: '-', mul: '*', div: '/' } as const;
 
 class RowShader {
@@ -217,7 +205,7 @@ fn ${op}Fold(value : ${type}, thread : u32) -> ${type} {
 
   private call(name: FunctionName, ...inputs: readonly string[]): string {
     this.needs.add(name);
-    return `expr${name.charAt(0).toUpperCase()}${name.slice(1)}(${inputs.join(', ')})`;
+    return callCode(name, inputs);
   }
 
   private value(id: number): string {
@@ -235,7 +223,7 @@ fn ${op}Fold(value : ${type}, thread : u32) -> ${type} {
       case 'features':
         return 'f32(params.features)';
       case 'unary': {
-        const called = CALLED[node.op];
+        const called = CALLED[node.op as BaseFunction];
         if (called !== undefined) return this.call(called, a);
         if (node.op === 'neg') return `-${a}`;
         if (node.op === 'abs') return `abs(${a})`;
@@ -253,7 +241,7 @@ fn ${op}Fold(value : ${type}, thread : u32) -> ${type} {
         const test =
           node.op === 'eq' && isZero(node.args[1])
             ? this.call('isZero', a)
-            : this.call(COMPARE[node.op], a, b);
+            : this.call(COMPARED[node.op], a, b);
         return `select(${otherwise}, ${then}, ${test})`;
       }
       case 'reduce':
