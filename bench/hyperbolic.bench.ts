@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { withComposedForms } from '../src/ops/dispatch.js';
 import { lorentz, poincare } from '../src/ops/geometry.js';
-import { CHECKED_ROWS, assertClose } from './check.js';
+import { CHECKED_ROWS } from './check.js';
 import { mappedRows, tensorOf } from './data.js';
-import type { HostRows } from './data.js';
 import type { BenchCase, PreparedCase, Subject } from './harness.js';
+import { dot, mobiusSum, pairSubject, rowOf } from './rowPairs.js';
+import type { PairBody, Row } from './rowPairs.js';
 
 const SHAPES = [
   { n: 100_000, d: 5, fast: false },
@@ -12,14 +13,11 @@ const SHAPES = [
   { n: 20_000, d: 128, fast: false },
 ] as const;
 
-type Body = (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor;
-type Row = readonly number[];
-
 /** A map of the library, the same map as a script writes it with tfjs, and float64. */
 interface Map {
   readonly name: string;
-  readonly ours: Body;
-  readonly plain: Body;
+  readonly ours: PairBody;
+  readonly plain: PairBody;
   readonly reference: (x: Row, y: Row) => number[];
   /** Floating-point operations of a feature. */
   readonly flops: number;
@@ -27,7 +25,6 @@ interface Map {
 }
 
 const total = (v: tf.Tensor): tf.Tensor => tf.sum(v, 1, true);
-const dot = (a: Row, b: Row): number => a.reduce((sum, v, f) => sum + v * b[f], 0);
 
 /** Möbius sum with the usual clamp. */
 const mobius = (x: tf.Tensor, y: tf.Tensor): tf.Tensor => {
@@ -38,12 +35,6 @@ const mobius = (x: tf.Tensor, y: tf.Tensor): tf.Tensor => {
 };
 
 const plainLength = (v: tf.Tensor): tf.Tensor => tf.maximum(tf.sqrt(total(tf.square(v))), 1e-15);
-
-const mobiusRow = (x: Row, y: Row): number[] => {
-  const [xy, xx, yy] = [dot(x, y), dot(x, x), dot(y, y)];
-  const both = 1 + 2 * xy;
-  return x.map((v, f) => ((both + yy) * v + (1 - xx) * y[f]) / (both + xx * yy));
-};
 
 const MAPS: readonly Map[] = [
   {
@@ -58,7 +49,7 @@ const MAPS: readonly Map[] = [
     reference: (x, v) => {
       const length = Math.sqrt(dot(v, v));
       const reach = Math.tanh(length / (1 - dot(x, x)));
-      return mobiusRow(
+      return mobiusSum(
         x,
         v.map((value) => (reach * value) / length),
       );
@@ -122,27 +113,13 @@ const MAPS: readonly Map[] = [
 function prepare(map: Map, n: number, d: number): PreparedCase {
   const scale = 0.7 / Math.sqrt(d);
   const [xRows, yRows] = [1, 2].map((seed) => mappedRows(n, d, seed, (u) => u * scale));
-  const rowOf = ({ data }: HostRows, i: number): number[] => [...data.subarray(i * d, (i + 1) * d)];
   const want = Array.from({ length: CHECKED_ROWS }, (_, i) =>
     map.reference(rowOf(xRows, i), rowOf(yRows, i)),
   ).flat();
   const [x, y] = [tensorOf(xRows), tensorOf(yRows)];
-  const subject = (name: string, isOurs: boolean, body: Body): Subject => ({
-    name,
-    isOurs,
-    mayShorten: false,
-    isWhole: true,
-    run: async () => {
-      const result = tf.tidy(() => body(x, y));
-      await result.data();
-      result.dispose();
-    },
-    check: async () => {
-      const result = tf.tidy(() => body(x, y).reshape([-1]).slice([0], [want.length]));
-      assertClose(await result.data(), want, 1e-3, 1);
-      result.dispose();
-    },
-  });
+  const wanted = { values: want, bound: 1e-3, floor: 1 };
+  const subject = (name: string, isOurs: boolean, body: PairBody): Subject =>
+    pairSubject({ x, y }, name, isOurs, body, wanted);
   return {
     subjects: [
       subject('tfjs-latent', true, map.ours),

@@ -1,16 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { withComposedForms } from '../src/ops/dispatch.js';
 import { rowDistance } from '../src/ops/rowDistance.js';
-import { CHECKED_ROWS, assertClose } from './check.js';
+import { CHECKED_ROWS } from './check.js';
 import { tensorOf, uniformRows } from './data.js';
 import type { BenchCase, PreparedCase, Subject } from './harness.js';
+import { pairSubject } from './rowPairs.js';
+import type { PairBody } from './rowPairs.js';
 
 const SHAPES = [
   { n: 20_000, d: 32, fast: true },
   { n: 20_000, d: 128, fast: false },
 ] as const;
-
-type Body = (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor;
 
 function prepare(n: number, d: number): PreparedCase {
   const [xRows, yRows] = [uniformRows(n, d, 1), uniformRows(n, d, 2)];
@@ -20,21 +20,9 @@ function prepare(n: number, d: number): PreparedCase {
     return Math.sqrt(sum);
   });
   const [x, y] = [tensorOf(xRows), tensorOf(yRows)];
-  const subject = (name: string, isOurs: boolean, body: Body): Subject => ({
-    name,
-    isOurs,
-    mayShorten: false,
-    run: async () => {
-      const result = tf.tidy(() => body(x, y));
-      await result.data();
-      result.dispose();
-    },
-    check: async () => {
-      const result = tf.tidy(() => body(x, y).slice([0], [CHECKED_ROWS]));
-      assertClose(await result.data(), want, 16 * 2 ** -23);
-      result.dispose();
-    },
-  });
+  const wanted = { values: want, bound: 16 * 2 ** -23 };
+  const subject = (name: string, isOurs: boolean, body: PairBody): Subject =>
+    pairSubject({ x, y }, name, isOurs, body, wanted);
   return {
     subjects: [
       subject('tfjs-latent', true, (a, b) => rowDistance(a, b)),

@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import { withComposedForms } from '../src/ops/dispatch.js';
 import { rowMap } from '../src/ops/rowMap.js';
 import { RowGraph } from '../src/specs/rowProgram/graph.js';
-import { CHECKED_ROWS, assertClose } from './check.js';
+import { CHECKED_ROWS } from './check.js';
 import { tensorOf, uniformRows } from './data.js';
-import type { HostRows } from './data.js';
 import type { BenchCase, PreparedCase, Subject } from './harness.js';
+import { mobiusSum, pairSubject, rowOf } from './rowPairs.js';
+import type { PairBody, Row } from './rowPairs.js';
 
 const SHAPES = [
   { n: 100_000, d: 5, fast: false },
@@ -23,10 +24,8 @@ const MOBIUS = (() => {
   return g.program([g.div(top, g.add(g.mul(alpha, beta), size))]);
 })();
 
-type Body = (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor;
-
 /** The same map as a script writes it with tfjs, without care for digits. */
-const plain: Body = (x, y) => {
+const plain: PairBody = (x, y) => {
   const both = tf.add(x, y);
   const lengths = (v: tf.Tensor): tf.Tensor => tf.sum(tf.square(v), 1, true);
   const [alpha, beta] = [tf.sub(1, lengths(x)), tf.sub(1, lengths(y))];
@@ -35,20 +34,11 @@ const plain: Body = (x, y) => {
   return tf.div(top, tf.add(tf.mul(alpha, beta), size));
 };
 
-const dot = (a: readonly number[], b: readonly number[]): number =>
-  a.reduce((sum, v, f) => sum + v * b[f], 0);
-
-/** The sum in float64, as Ungar writes it. */
-function sumOf(x: readonly number[], y: readonly number[]): number[] {
-  const [xy, xx, yy] = [dot(x, y), dot(x, x), dot(y, y)];
-  return x.map((v, f) => ((1 + 2 * xy + yy) * v + (1 - xx) * y[f]) / (1 + 2 * xy + xx * yy));
-}
-
 /** Derivative by x of the total of the sum, by central differences. */
-function slopeOf(x: readonly number[], y: readonly number[]): number[] {
+function slopeOf(x: Row, y: Row): number[] {
   const step = 1e-5;
   const total = (f: number, by: number): number =>
-    sumOf(x.with(f, x[f] + by), y).reduce((a, b) => a + b, 0);
+    mobiusSum(x.with(f, x[f] + by), y).reduce((a, b) => a + b, 0);
   return x.map((_, f) => (total(f, step) - total(f, -step)) / (2 * step));
 }
 
@@ -56,35 +46,15 @@ function prepare(n: number, d: number): PreparedCase {
   const [xRows, yRows] = [uniformRows(n, d, 1), uniformRows(n, d, 2)];
   const scale = 0.7 / Math.sqrt(d);
   for (const { data } of [xRows, yRows]) data.forEach((v, i) => (data[i] = v * scale));
-  const rowOf = ({ data }: HostRows, i: number): number[] => [...data.subarray(i * d, (i + 1) * d)];
   const checked = Array.from({ length: CHECKED_ROWS }, (_, i) => i);
-  const sums = checked.flatMap((i) => sumOf(rowOf(xRows, i), rowOf(yRows, i)));
+  const sums = checked.flatMap((i) => mobiusSum(rowOf(xRows, i), rowOf(yRows, i)));
   const slopes = checked.flatMap((i) => slopeOf(rowOf(xRows, i), rowOf(yRows, i)));
   const [x, y] = [tensorOf(xRows), tensorOf(yRows)];
-  const subject = (
-    name: string,
-    isOurs: boolean,
-    body: Body,
-    want: readonly number[],
-  ): Subject => ({
-    name,
-    isOurs,
-    mayShorten: false,
-    isWhole: true,
-    run: async () => {
-      const result = tf.tidy(() => body(x, y));
-      await result.data();
-      result.dispose();
-    },
-    check: async () => {
-      const result = tf.tidy(() => body(x, y).slice([0, 0], [CHECKED_ROWS, d]));
-      assertClose(await result.data(), want, 1e-3, 1);
-      result.dispose();
-    },
-  });
-  const ours: Body = (a, b) => rowMap(MOBIUS, { rows: { x: a, y: b }, scalars: { c: 1 } })[0];
+  const subject = (name: string, isOurs: boolean, body: PairBody, values: Row): Subject =>
+    pairSubject({ x, y }, name, isOurs, body, { values, bound: 1e-3, floor: 1 });
+  const ours: PairBody = (a, b) => rowMap(MOBIUS, { rows: { x: a, y: b }, scalars: { c: 1 } })[0];
   const gradient =
-    (body: Body): Body =>
+    (body: PairBody): PairBody =>
     (a, b) =>
       tf.grad((v) => tf.sum(body(v as tf.Tensor2D, b)))(a);
   return {
