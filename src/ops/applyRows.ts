@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, TensorLike } from '@tensorflow/tfjs';
-import { DomainError, DtypeError, ShapeError } from '../errors.js';
+import { DomainError, ShapeError } from '../errors.js';
 import type { RowProgram } from '../specs/rowProgram/graph.js';
 import { broadcastShapes, formatShape, sizeOf } from '../util/shape.js';
+import { toFloat32 } from './checks.js';
 import { runRowProgram } from './rowProgram.js';
 
 /** Rows: a tensor or nested array [..., d]. */
@@ -15,19 +16,6 @@ export interface RowArguments {
   readonly rows: Readonly<Record<string, RowsLike>>;
   /** By the names of the program's scalar inputs. */
   readonly scalars?: Readonly<Record<string, ScalarsLike>>;
-}
-
-/** A float32 tensor of a tensor or nested array. @throws DtypeError for another element type. */
-export function toFloat32(op: string, arg: string, value: Tensor | TensorLike): Tensor {
-  if (!(value instanceof tf.Tensor)) return tf.tensor(value, undefined, 'float32');
-  if (value.dtype === 'float32') return value;
-  throw new DtypeError({
-    op,
-    arg,
-    expected: 'be float32',
-    got: value.dtype,
-    fix: `Convert with ${arg}.toFloat().`,
-  });
 }
 
 /** Numbers that the host knows are checked; those on a device are not read for it. @throws DomainError */

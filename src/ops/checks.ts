@@ -12,22 +12,25 @@ export interface RowSets {
   readonly batchShape: readonly number[];
 }
 
+/** A float32 tensor of a tensor or nested array. @throws DtypeError for another element type. */
+export function toFloat32(op: string, arg: string, value: Tensor | TensorLike): Tensor {
+  if (!(value instanceof tf.Tensor)) return tf.tensor(value, undefined, 'float32');
+  if (value.dtype === 'float32') return value;
+  throw new DtypeError({
+    op,
+    arg,
+    expected: 'be float32',
+    got: value.dtype,
+    fix: `Convert with ${arg}.toFloat().`,
+  });
+}
+
 /**
  * A float32 tensor of rank >= 2 from a tensor or nested array.
  * @throws DtypeError for another element type; ShapeError for a lower rank.
  */
 export function checkRowTensor(op: string, arg: string, value: Tensor | TensorLike): Tensor {
-  const isTensor = value instanceof tf.Tensor;
-  if (isTensor && value.dtype !== 'float32') {
-    throw new DtypeError({
-      op,
-      arg,
-      expected: 'be float32',
-      got: value.dtype,
-      fix: `Convert with ${arg}.toFloat().`,
-    });
-  }
-  const tensor = isTensor ? value : tf.tensor(value, undefined, 'float32');
+  const tensor = toFloat32(op, arg, value);
   if (tensor.rank < 2) {
     throw new ShapeError({
       op,

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor, TensorLike } from '@tensorflow/tfjs';
 import { RowGraph } from '../specs/rowProgram/graph.js';
 import type { RowProgram, UnaryFunction } from '../specs/rowProgram/graph.js';
-import { toFloat32 } from './applyRows.js';
+import { toFloat32 } from './checks.js';
 import { runRowProgram } from './rowProgram.js';
 
 /**

@@ -4,8 +4,9 @@ import { ShapeError } from '../errors.js';
 import type { RowProgram } from '../specs/rowProgram/graph.js';
 import { centroidDepth, centroidPoint } from '../specs/rowProgram/lorentz.js';
 import { formatShape } from '../util/shape.js';
-import { applyRows, checkCurvature, toFloat32 } from './applyRows.js';
+import { applyRows, checkCurvature } from './applyRows.js';
 import type { RowsLike, ScalarsLike } from './applyRows.js';
+import { toFloat32 } from './checks.js';
 import { weightedSums } from './weightedSums.js';
 
 /** What the maps of the ball and of the hyperboloid share. */
