@@ -5,31 +5,46 @@ import type { Rng } from '../../util/rng.js';
 import { sizeOf } from '../../util/shape.js';
 
 /** What follows the linear map of a layer. */
-export type Activation = 'linear' | 'relu' | 'leakyRelu';
+export type Activation = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid';
 
 /** Slope of leakyRelu below 0: the default of PyTorch, which SAGE's authors used. */
 export const LEAKY_SLOPE = 0.01;
 
-/** Side of the square filters of convolutions, and their stride. */
+/** Side of the square filters of convolutions, and their stride, where a layer does not say. */
 const [FILTER, STRIDE] = [3, 2];
+
+/** [height, width, channels] of an image. */
+export type ImageShape = readonly [number, number, number];
+
+/** What layers with weights have in common. */
+interface Weighted {
+  readonly then: Activation;
+  /** Slope of leakyRelu below 0. Default {@link LEAKY_SLOPE}. */
+  readonly slope?: number;
+  /** Whether a bias is added. Default true. */
+  readonly bias?: boolean;
+}
+
+interface Convolution extends Weighted {
+  readonly in: ImageShape;
+  readonly out: ImageShape;
+  /** Side of the square filter. Default 3. */
+  readonly filter?: number;
+  /** Default 2. */
+  readonly stride?: number;
+}
+
+/** A layer with weights as plain data; shapes are those of one row. */
+export type WeightLayer =
+  | ({ readonly kind: 'dense'; readonly in: number; readonly out: number } & Weighted)
+  /** Padded so that the output has ceil(size / stride) rows and columns. */
+  | ({ readonly kind: 'conv' } & Convolution)
+  /** The transpose (adjoint) of `conv` from `out` to `in`, with weights of its own. */
+  | ({ readonly kind: 'convTranspose' } & Convolution);
 
 /** A layer as plain data; shapes are those of one row. */
 export type Layer =
-  | { readonly kind: 'dense'; readonly in: number; readonly out: number; readonly then: Activation }
-  | {
-      /** Stride 2, 3x3, padded so that the output has ceil(size / 2) rows and columns. */
-      readonly kind: 'conv';
-      readonly in: readonly [number, number, number];
-      readonly out: readonly [number, number, number];
-      readonly then: Activation;
-    }
-  | {
-      /** The transpose (adjoint) of `conv` from `out` to `in`, with weights of its own. */
-      readonly kind: 'convTranspose';
-      readonly in: readonly [number, number, number];
-      readonly out: readonly [number, number, number];
-      readonly then: Activation;
-    }
+  | WeightLayer
   | { readonly kind: 'reshape'; readonly out: readonly number[] }
   | { readonly kind: 'dropout'; readonly rate: number };
 
@@ -37,53 +52,63 @@ export type Layer =
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly init: Initialiser;
+  /** How its first values are drawn; a function draws all of them. */
+  readonly init: Initialiser | ((rng: Rng) => Float32Array);
   readonly fanIn: number;
   readonly fanOut: number;
+  /** Training changes it, but no gradient does: a running mean, say. Default false. */
+  readonly moved?: boolean;
 }
 
-/** Rows and columns after a stride-2 convolution. */
-export function halved(size: number): number {
-  return Math.ceil(size / STRIDE);
+/** Rows and columns after a convolution. */
+export function halved(size: number, stride = STRIDE): number {
+  return Math.ceil(size / stride);
 }
 
 /** The weights of a chain of layers, named `<prefix>.<position>.kernel` and `.bias`. */
 export function parameterSpecs(prefix: string, layers: readonly Layer[]): ParameterSpec[] {
   return layers.flatMap((layer, i) => {
     if (layer.kind === 'reshape' || layer.kind === 'dropout') return [];
-    const init = layer.then === 'linear' ? 'glorot' : 'he';
+    const init = layer.then === 'relu' || layer.then === 'leakyRelu' ? 'he' : 'glorot';
     const [shape, fanIn, fanOut] = kernelShape(layer);
     const channels = layer.kind === 'dense' ? layer.out : layer.out[2];
-    const [kernel, bias] = [`${prefix}.${i}.kernel`, `${prefix}.${i}.bias`];
-    return [
-      { name: kernel, shape, init, fanIn, fanOut },
-      { name: bias, shape: [channels], init: 'zeros', fanIn, fanOut },
-    ];
+    const [kernel, bias] = [kernelName(prefix, i), `${prefix}.${i}.bias`];
+    const specs: ParameterSpec[] = [{ name: kernel, shape, init, fanIn, fanOut }];
+    if (layer.bias === false) return specs;
+    return [...specs, { name: bias, shape: [channels], init: 'zeros', fanIn, fanOut }];
   });
 }
 
-function kernelShape(
-  layer: Exclude<Layer, { kind: 'reshape' | 'dropout' }>,
-): [shape: number[], fanIn: number, fanOut: number] {
+/** Name of the kernel of the layer at a position of a chain. */
+export function kernelName(prefix: string, position: number): string {
+  return `${prefix}.${position}.kernel`;
+}
+
+function kernelShape(layer: WeightLayer): [shape: number[], fanIn: number, fanOut: number] {
   switch (layer.kind) {
     case 'dense':
       return [[layer.in, layer.out], layer.in, layer.out];
     case 'conv': {
       const [from, to] = [layer.in[2], layer.out[2]];
-      return [[FILTER, FILTER, from, to], FILTER ** 2 * from, FILTER ** 2 * to];
+      const { filter = FILTER } = layer;
+      return [[filter, filter, from, to], filter ** 2 * from, filter ** 2 * to];
     }
     case 'convTranspose': {
       // tfjs orders the channels of a transposed filter as output, input. With stride 2 a quarter of
       // the filter's taps reaches one output, on average.
       const [from, to] = [layer.in[2], layer.out[2]];
-      const taps = (FILTER / STRIDE) ** 2;
-      return [[FILTER, FILTER, to, from], taps * from, FILTER ** 2 * to];
+      const { filter = FILTER, stride = STRIDE } = layer;
+      const taps = (filter / stride) ** 2;
+      return [[filter, filter, to, from], taps * from, filter ** 2 * to];
     }
   }
 }
 
 /** Weights by name. */
 export type Parameters = Readonly<Record<string, Variable>>;
+
+/** Weights by name as a forward pass takes them: variables, or what was computed from them. */
+export type Weights = Readonly<Record<string, Tensor>>;
 
 /**
  * Run a chain of layers.
@@ -93,7 +118,7 @@ export type Parameters = Readonly<Record<string, Variable>>;
 export function runLayers(
   prefix: string,
   layers: readonly Layer[],
-  parameters: Parameters,
+  parameters: Weights,
   x: Tensor,
   noise?: Rng,
 ): Tensor {
@@ -104,44 +129,72 @@ export function runLayers(
       case 'dropout':
         return noise === undefined ? value : dropout(value, layer.rate, noise);
       default: {
-        const kernel = parameters[`${prefix}.${i}.kernel`];
-        const bias = parameters[`${prefix}.${i}.bias`];
-        return activate(linear(layer, value, kernel, bias), layer.then);
+        const bias = layer.bias === false ? undefined : parameters[`${prefix}.${i}.bias`];
+        return activate(affine(layer, value, parameters[kernelName(prefix, i)], bias), layer);
       }
     }
   }, x);
 }
 
-function linear(
-  layer: Exclude<Layer, { kind: 'reshape' | 'dropout' }>,
-  x: Tensor,
-  kernel: Variable,
-  bias: Variable,
-): Tensor {
+function affine(layer: WeightLayer, x: Tensor, kernel: Tensor, bias: Tensor | undefined): Tensor {
+  if (bias === undefined) return linearMap(layer, x, kernel);
+  // Fused with the bias only: tfjs has gradients of few fused activations.
+  if (layer.kind === 'dense') return tf.fused.matMul({ a: x, b: kernel, bias });
+  return tf.add(linearMap(layer, x, kernel), bias);
+}
+
+/**
+ * The linear map of a layer, without bias and activation: linear in `x` and in `kernel`.
+ * @param x Shape [rows, ...layer.in].
+ */
+export function linearMap(layer: WeightLayer, x: Tensor, kernel: Tensor): Tensor {
   switch (layer.kind) {
     case 'dense':
-      // Fused with the bias only: tfjs has gradients of few fused activations.
-      return tf.fused.matMul({ a: x, b: kernel, bias });
+      return tf.matMul(x, kernel);
     case 'conv': {
-      const filter = kernel as Tensor as Tensor4D;
-      return tf.add(tf.conv2d(x as Tensor4D, filter, STRIDE, 'same'), bias);
+      const { stride = STRIDE } = layer;
+      return tf.conv2d(x as Tensor4D, kernel as Tensor4D, stride, 'same');
     }
     case 'convTranspose': {
-      const filter = kernel as Tensor as Tensor4D;
+      const { stride = STRIDE } = layer;
       const shape: [number, number, number, number] = [x.shape[0], ...layer.out];
-      return tf.add(tf.conv2dTranspose(x as Tensor4D, filter, shape, STRIDE, 'same'), bias);
+      return tf.conv2dTranspose(x as Tensor4D, kernel as Tensor4D, shape, stride, 'same');
     }
   }
 }
 
-function activate(x: Tensor, activation: Activation): Tensor {
-  switch (activation) {
+/**
+ * The transpose (adjoint) of {@link linearMap}: <linearMap(x), y> = <x, adjointMap(y)>.
+ * @param y Shape [rows, ...layer.out].
+ */
+export function adjointMap(layer: WeightLayer, y: Tensor, kernel: Tensor): Tensor {
+  switch (layer.kind) {
+    case 'dense':
+      return tf.matMul(y, kernel, false, true);
+    // Channels are ordered so that the same kernel serves both directions.
+    case 'conv':
+      return linearMap(
+        { ...layer, kind: 'convTranspose', in: layer.out, out: layer.in },
+        y,
+        kernel,
+      );
+    case 'convTranspose':
+      return linearMap({ ...layer, kind: 'conv', in: layer.out, out: layer.in }, y, kernel);
+  }
+}
+
+function activate(x: Tensor, { then, slope = LEAKY_SLOPE }: WeightLayer): Tensor {
+  switch (then) {
     case 'linear':
       return x;
     case 'relu':
       return tf.relu(x);
     case 'leakyRelu':
-      return tf.leakyRelu(x, LEAKY_SLOPE);
+      return tf.leakyRelu(x, slope);
+    case 'tanh':
+      return tf.tanh(x);
+    case 'sigmoid':
+      return tf.sigmoid(x);
   }
 }
 

@@ -9,7 +9,11 @@ import type { Parameters, ParameterSpec } from './layer.js';
 
 /** Make the weights of a model, drawn in the order of the specs. The caller disposes of them. */
 export function createParameters(specs: readonly ParameterSpec[], rng: Rng): Parameters {
-  return makeVariables(specs, (spec) => initialValues(spec.init, sizeOf(spec.shape), spec, rng));
+  return makeVariables(specs, ({ init, shape, fanIn, fanOut }) =>
+    typeof init === 'function'
+      ? init(rng)
+      : initialValues(init, sizeOf(shape), { fanIn, fanOut }, rng),
+  );
 }
 
 function makeVariables(
@@ -19,7 +23,9 @@ function makeVariables(
   return Object.fromEntries(
     specs.map((spec) => [
       spec.name,
-      tf.tidy(() => tf.variable(tf.tensor(values(spec), [...spec.shape], 'float32'))),
+      tf.tidy(() =>
+        tf.variable(tf.tensor(values(spec), [...spec.shape], 'float32'), spec.moved !== true),
+      ),
     ]),
   );
 }

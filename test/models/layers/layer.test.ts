@@ -1,8 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DataError, UnsupportedError } from '../../../src/errors.js';
-import { parameterSpecs, runLayers } from '../../../src/models/layers/layer.js';
-import type { Layer, Parameters } from '../../../src/models/layers/layer.js';
+import {
+  adjointMap,
+  linearMap,
+  parameterSpecs,
+  runLayers,
+} from '../../../src/models/layers/layer.js';
+import type { Layer, Parameters, WeightLayer } from '../../../src/models/layers/layer.js';
 import {
   createParameters,
   disposeParameters,
@@ -71,6 +76,51 @@ describe('runLayers', () => {
     expect(down).toHaveLength(3 * 4 * 3);
     expect(up).toHaveLength(5 * 7 * 2);
     expect(dot(down, ys)).toBeCloseTo(dot(xs, up), 3);
+  });
+
+  it('property: adjointMap is the adjoint of linearMap, for every kind, filter and stride', async () => {
+    const rng = new Rng(3);
+    const draw = (shape: readonly number[]): tf.Tensor =>
+      tf.tensor(
+        Float32Array.from({ length: sizeOf(shape) }, () => rng.normal()),
+        [...shape],
+      );
+    const [small, large] = [[4, 5, 3] as const, [7, 9, 2] as const];
+    const strides = { filter: 4, stride: 2, then: 'linear' } as const;
+    const layers: WeightLayer[] = [
+      { kind: 'dense', in: 5, out: 3, then: 'linear' },
+      { kind: 'conv', in: large, out: small, ...strides },
+      { kind: 'convTranspose', in: small, out: large, ...strides },
+      { kind: 'conv', in: large, out: [7, 9, 4], filter: 3, stride: 1, then: 'linear' },
+    ];
+    for (const layer of layers) {
+      const [{ shape }] = parameterSpecs('p', [layer]);
+      const sizes = (side: number | readonly number[]): number[] =>
+        typeof side === 'number' ? [1, side] : [1, ...side];
+      const [kernel, x, y] = [draw(shape), draw(sizes(layer.in)), draw(sizes(layer.out))];
+      const forward = tf.tidy(() => tf.sum(tf.mul(linearMap(layer, x, kernel), y)));
+      const back = tf.tidy(() => tf.sum(tf.mul(x, adjointMap(layer, y, kernel))));
+      expect((await forward.data())[0]).toBeCloseTo((await back.data())[0], 3);
+      tf.dispose([kernel, x, y, forward, back]);
+    }
+  });
+
+  it('a layer may have no bias, another slope, and tanh or sigmoid', async () => {
+    const kernel = tf.tensor2d([-1], [1, 1]);
+    const run = async (rest: Pick<WeightLayer, 'then' | 'slope'>): Promise<number> => {
+      const layer: Layer = { kind: 'dense', in: 1, out: 1, bias: false, ...rest };
+      const out = tf.tidy(() => runLayers('p', [layer], { 'p.0.kernel': kernel }, tf.ones([1, 1])));
+      const [value] = await out.data<'float32'>();
+      out.dispose();
+      return value;
+    };
+    expect(await run({ then: 'leakyRelu', slope: 0.25 })).toBe(-0.25);
+    expect(await run({ then: 'tanh' })).toBeCloseTo(Math.tanh(-1), 6);
+    expect(await run({ then: 'sigmoid' })).toBeCloseTo(1 / (1 + Math.E), 6);
+    expect(
+      parameterSpecs('p', [{ kind: 'dense', in: 1, out: 1, then: 'linear', bias: false }]),
+    ).toHaveLength(1);
+    kernel.dispose();
   });
 
   it('dropout scales what it keeps, is seeded, and does nothing without noise', async () => {

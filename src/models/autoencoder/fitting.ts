@@ -1,0 +1,255 @@
+import { DomainError, ShapeError } from '../../errors.js';
+import { trainLoop } from '../../train/index.js';
+import type {
+  Batch,
+  TrainCheckpoint,
+  TrainProgress,
+  TrainSnapshot,
+  TrainStage,
+} from '../../train/index.js';
+import { Rng } from '../../util/rng.js';
+import { checkRows, rowSize, takeTargets } from '../../util/rows.js';
+import type { Rows, Targets } from '../../util/rows.js';
+import { rowsToTensor } from '../layers/batches.js';
+import { isConvolution } from '../layers/layer.js';
+import { createParameters, disposeParameters } from '../layers/parameters.js';
+import { requireKernels } from '../layers/requireKernels.js';
+import { measureScaler } from '../layers/scaler.js';
+import { epochsFor, scalesRows } from './config.js';
+import type { AutoencoderConfig } from './config.js';
+import type {
+  AutoencoderCore,
+  AutoencoderDefinition,
+  Facts,
+  StagePlan,
+  TrainBatch,
+  TrainingData,
+} from './definition.js';
+import { conditionTensor } from './forward.js';
+import type { NetworkPlan } from './network.js';
+
+/** Means over the steps of an epoch. */
+export interface HistoryRow {
+  readonly epoch: number;
+  readonly stage: string;
+  readonly loss: number;
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+export interface AutoencoderFitOptions {
+  /** One per row, for models that take them. */
+  readonly targets?: Targets | undefined;
+  /** One row of numbers per row, for models with a condition. */
+  readonly condition?: Rows | undefined;
+  /** Stops training; the promise rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called several times a second while training. */
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  /** Keeps what training needs to be continued after a crash, at the end of epochs. */
+  readonly checkpoint?: TrainCheckpoint | undefined;
+  /**
+   * Go on from a checkpoint of the same settings and rows: on the same backend the result is what an
+   * undisturbed fit gives, to the bit; on another one it differs by rounding.
+   */
+  readonly resume?: TrainSnapshot | undefined;
+}
+
+/** What a fit makes. */
+export interface FitResult<C extends AutoencoderConfig, F extends Facts> {
+  readonly core: AutoencoderCore<C, F>;
+  readonly history: readonly HistoryRow[];
+}
+
+/** Train a core. Nothing is left on the device when this throws. */
+export async function fitCore<C extends AutoencoderConfig, F extends Facts>(
+  definition: AutoencoderDefinition<C, F>,
+  config: C,
+  data: TrainingData,
+  options: AutoencoderFitOptions,
+): Promise<FitResult<C, F>> {
+  const { facts, network } = planFit(definition, config, data);
+  const { x } = data;
+  const rng = new Rng(config.seed);
+  const [weights, training] = [rng.fork(0), rng.fork(1)];
+  const all = Array.from({ length: x.count }, (_, i) => i);
+  const scaler = scalesRows(config, x.rowShape) ? measureScaler(x, all) : undefined;
+  const parameters = createParameters(network.parameters, weights);
+  const { rowShape } = x;
+  const conditionShape = data.condition?.rowShape;
+  const core = {
+    ...{ config, facts, rowShape, scaler, conditionShape, network, parameters },
+    found: {},
+  };
+  try {
+    const history = await train(definition, core, data, training.uint32(), options);
+    const found = await definition.finish?.(core, data, { signal: options.signal });
+    return { core: { ...core, found: found ?? {} }, history };
+  } catch (error) {
+    disposeParameters(parameters);
+    throw error;
+  }
+}
+
+/** Check the arguments and decide the network; nothing is allocated yet. */
+function planFit<C extends AutoencoderConfig, F extends Facts>(
+  definition: AutoencoderDefinition<C, F>,
+  config: C,
+  data: TrainingData,
+): { facts: F; network: NetworkPlan } {
+  const op = `${definition.op}.fit`;
+  checkRows(op, 'x', data.x);
+  checkTargets(op, definition.targets ?? 'none', data);
+  checkCondition(op, data.x, data.condition, definition.conditioned === true ? 'any' : 'none');
+  if (config.reconstructionLoss === 'bce') checkUnitRange(op, data.x);
+  // A definition without facts has F = Facts.
+  const facts = definition.facts?.(op, config, data) ?? ({} as F);
+  const network = definition.plan(op, config, data.x.rowShape, facts);
+  if (Object.values(network.chains).flat().some(isConvolution)) {
+    const kernels = ['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'];
+    const fix = "Use architecture 'mlp' or another backend.";
+    requireKernels(op, "architecture 'conv'", kernels, fix);
+  }
+  return { facts, network };
+}
+
+function checkTargets(
+  op: string,
+  wanted: 'none' | 'optional' | 'required',
+  { x, targets }: TrainingData,
+): void {
+  const arg = 'options.targets';
+  if (targets === undefined) {
+    if (wanted !== 'required') return;
+    throw new DomainError({ op, arg, expected: 'be given', got: 'none' });
+  }
+  if (wanted === 'none') {
+    const expected = 'be left out: this model learns without targets';
+    throw new DomainError({ op, arg, expected, got: `${targets.values.length} targets` });
+  }
+  if (targets.values.length !== x.count) {
+    const expected = `have one target per row, ${x.count}`;
+    throw new ShapeError({ op, arg, expected, got: `${targets.values.length} targets` });
+  }
+}
+
+/**
+ * Check the condition of rows: there when the model needs one, one per row, finite, of the right shape.
+ * @param wanted Shape of one row of it, 'any' before the shape is known, 'none' for a model without.
+ * @throws DomainError, ShapeError.
+ */
+export function checkCondition(
+  op: string,
+  x: Rows,
+  condition: Rows | undefined,
+  wanted: readonly number[] | 'any' | 'none',
+): void {
+  const arg = 'options.condition';
+  if (wanted === 'none') {
+    if (condition === undefined) return;
+    const expected = 'be left out: this model has no condition';
+    throw new DomainError({ op, arg, expected, got: `${condition.count} rows` });
+  }
+  if (condition === undefined) {
+    throw new DomainError({
+      op,
+      arg,
+      expected: 'be given: one row of numbers per row',
+      got: 'none',
+    });
+  }
+  checkRows(op, arg, condition, wanted === 'any' ? undefined : wanted);
+  if (condition.count !== x.count) {
+    const expected = `have one row per row of x, ${x.count}`;
+    throw new ShapeError({ op, arg, expected, got: `${condition.count} rows` });
+  }
+}
+
+function checkUnitRange(op: string, x: Rows): void {
+  const bad = x.data.findIndex((value) => value < 0 || value > 1);
+  if (bad < 0) return;
+  const size = rowSize(x);
+  throw new DomainError({
+    op,
+    arg: 'x',
+    expected: "be in [0, 1] for reconstructionLoss 'bce'",
+    got: `${x.data[bad]} at row ${Math.floor(bad / size)}, feature ${bad % size}`,
+    fix: "Scale the rows, or use 'mse'.",
+  });
+}
+
+async function train<C extends AutoencoderConfig, F extends Facts>(
+  definition: AutoencoderDefinition<C, F>,
+  core: AutoencoderCore<C, F>,
+  data: TrainingData,
+  seed: number,
+  { signal, onProgress, checkpoint, resume }: AutoencoderFitOptions,
+): Promise<HistoryRow[]> {
+  const { config, network, parameters } = core;
+  const rows = data.x.count;
+  const history: HistoryRow[] = [];
+  const epochs = epochsFor(config, rows);
+  const stages = definition.stages?.(config, epochs) ?? [
+    { name: 'train', epochs, rates: { '': 1 } },
+  ];
+  const total = stages.reduce((sum, stage) => sum + stage.epochs, 0);
+  const counter = {
+    step: resume?.steps ?? 0,
+    steps: total * Math.ceil(rows / config.batchSize),
+  };
+  const moved = network.parameters.filter((spec) => spec.moved === true);
+  await trainLoop({
+    rows,
+    batchSize: config.batchSize,
+    seed,
+    stages: stages.map((stage) => trainStage(definition, core, data, stage, counter)),
+    moved: moved.map(({ name }) => parameters[name]),
+    signal,
+    onProgress: (progress) => {
+      const { epoch, stage, loss, parts } = progress;
+      // The last report of an epoch covers all its steps and replaces the earlier ones.
+      if (history.at(-1)?.epoch === epoch) history.pop();
+      history.push({ epoch, stage, loss, parts });
+      onProgress?.(progress);
+    },
+    checkpoint,
+    resume,
+  });
+  return history;
+}
+
+function trainStage<C extends AutoencoderConfig, F extends Facts>(
+  definition: AutoencoderDefinition<C, F>,
+  core: AutoencoderCore<C, F>,
+  data: TrainingData,
+  { name, epochs, rates }: StagePlan,
+  counter: { step: number; readonly steps: number },
+): TrainStage {
+  const { config, network, parameters } = core;
+  const batchOf = ({ indices, rng }: Batch): TrainBatch => ({
+    x: rowsToTensor(core, data.x, indices),
+    indices,
+    targets: data.targets && takeTargets(data.targets, indices),
+    condition: conditionTensor(data.condition, indices),
+    noise: rng,
+    stage: name,
+    ...counter,
+  });
+  const learnt = network.parameters.filter((spec) => spec.moved !== true);
+  const groups = Object.entries(rates).map(([prefix, factor]) => ({
+    variables: learnt
+      .filter((spec) => prefix === '' || spec.name.startsWith(`${prefix}.`))
+      .map((spec) => parameters[spec.name]),
+    learningRate: config.learningRate * factor,
+  }));
+  return {
+    name,
+    epochs,
+    decay: config.learningRateDecay,
+    groups,
+    loss: (batch) => definition.loss(core, batchOf(batch)),
+    afterStep: (batch) => {
+      definition.afterStep?.(core, batchOf(batch));
+      counter.step++;
+    },
+  };
+}

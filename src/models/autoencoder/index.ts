@@ -1,0 +1,27 @@
+/** What autoencoders share: a model is an {@link AutoencoderDefinition} and a class over it. */
+export { savedConfig } from './artifacts.js';
+export { Autoencoder } from './autoencoder.js';
+export type { PassOptions } from './autoencoder.js';
+export { autoencoderFields, checkShared, epochsFor } from './config.js';
+export type { AutoencoderConfig } from './config.js';
+export type {
+  AutoencoderCore,
+  AutoencoderDefinition,
+  Facts,
+  Side,
+  StagePlan,
+  TrainBatch,
+  TrainingData,
+} from './definition.js';
+export type { AutoencoderFitOptions, HistoryRow } from './fitting.js';
+export {
+  binaryCrossEntropy,
+  decodeBatch,
+  decodeRaw,
+  encodeBatch,
+  reconstructionLoss,
+  runDecoder,
+  runEncoder,
+} from './forward.js';
+export { hiddenLayers, planAutoencoder } from './network.js';
+export type { NetworkPlan, PlanSizes } from './network.js';
