@@ -25,6 +25,8 @@ export type { RowFormat, RowWriter, RowWriterOptions } from './rowWriter.js';
 export { loadArtifacts, saveArtifacts, writeArtifacts } from './runFolder.js';
 export { readSafetensors, writeSafetensors } from './safetensors.js';
 export type { SafetensorsFile } from './safetensors.js';
+export { SHAPES, sampleShape } from './sampleShape.js';
+export type { SampleShapeOptions, ShapeName, ShapeSample } from './sampleShape.js';
 export { splitRows } from './split.js';
 export type { Sample, SplitRows } from './split.js';
 export { checkFolderTarget, withStagedFolder } from './stagedFolder.js';

@@ -2,9 +2,12 @@
 export { auroc, aurocOfScores } from './auroc.js';
 export { averagePrecision } from './averagePrecision.js';
 export { expectedCalibrationError } from './calibrationError.js';
+export { circularCorrelation } from './circularCorrelation.js';
 export type { EmbeddedDistances, GivenDistances, PointDistances } from './distanceRows.js';
 export { distortion } from './distortion.js';
 export type { Distortion, DistortionInput } from './distortion.js';
+export { effectiveRank, latentSpectrum } from './effectiveRank.js';
+export type { LatentSpectrum } from './effectiveRank.js';
 export { empiricalProbability } from './empirical.js';
 export { fprAtTpr } from './fprAtTpr.js';
 export { graphDistances } from './graphDistances.js';

@@ -1,9 +1,9 @@
 import { DomainError, ShapeError } from '../../errors.js';
 import { checkEdges } from '../../util/graph.js';
 import type { EdgePairs } from '../../util/graph.js';
-import { rowSize } from '../../util/rows.js';
 import type { Rows } from '../../util/rows.js';
 import { symmetricEigen } from '../../util/symmetricEigen.js';
+import { medianOfPairs, rowSums, scaleBoth, squaredDistances } from '../diffusionMap/kernel.js';
 
 /** A diffusion operator P whose powers P^t = S^-1 V f(t) V^T S are at hand. */
 export interface DiffusionOperator {
@@ -109,43 +109,6 @@ export function rowsOperator(rows: Rows, bandwidth: number | 'auto'): DiffusionO
 function withoutRounding(values: Float64Array): Float64Array {
   const least = values.length * Number.EPSILON * Math.max(0, values[values.length - 1]);
   return values.map((value) => (value > least ? value : 0));
-}
-
-function squaredDistances(rows: Rows): Float64Array {
-  const [n, d] = [rows.count, rowSize(rows)];
-  const out = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < i; j++) {
-      let sum = 0;
-      for (let f = 0; f < d; f++) sum += (rows.data[i * d + f] - rows.data[j * d + f]) ** 2;
-      out[i * n + j] = sum;
-      out[j * n + i] = sum;
-    }
-  }
-  return out;
-}
-
-/** Median over pairs of different rows; 1 when it is 0, where most rows are equal. */
-function medianOfPairs(squares: Float64Array, n: number): number {
-  const pairs = new Float64Array((n * (n - 1)) / 2);
-  let at = 0;
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) pairs[at++] = squares[i * n + j];
-  const median = pairs.sort()[pairs.length >> 1] ?? 0;
-  return median > 0 ? median : 1;
-}
-
-function rowSums(matrix: Float64Array, n: number): Float64Array {
-  return Float64Array.from({ length: n }, (_, i) =>
-    matrix.subarray(i * n, (i + 1) * n).reduce((sum, value) => sum + value, 0),
-  );
-}
-
-/** Multiplies entry (i, j) by factor i and factor j. */
-function scaleBoth(matrix: Float64Array, factors: Float64Array): void {
-  const n = factors.length;
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) matrix[i * n + j] *= factors[i] * factors[j];
-  }
 }
 
 /** The square roots of the entries of P^t, row by row. */
