@@ -53,3 +53,10 @@ export const BALL_EDGE = 2 ** -20;
  * 2^-18 of the largest, so float32 rounding of a projection, 2^-24 of the largest, is 2^-6 of its own.
  */
 export const CONSTANT_VARIANCE = 2 ** -36;
+
+/**
+ * Correlation of features with a concept that counts as 0, 2^-20: rounding features to float32 correlates
+ * them with anything by up to 2^-24, which must not cost a direction, and to tell 2^-20 from 0 takes about
+ * 2^40 rows.
+ */
+export const LEAST_CORRELATION = 2 ** -20;

@@ -7,6 +7,7 @@ import type { PreparedMetric } from '../ops/metricRows.js';
 import { MODES } from '../specs/metricForm.js';
 import type { MetricForm } from '../specs/metricForm.js';
 import { METRICS, resolveMetric } from '../specs/metric.js';
+import { checkFormat } from '../util/artifacts.js';
 import type { Artifacts, Json, SavedArray } from '../util/artifacts.js';
 import { formatShape, sizeOf } from '../util/shape.js';
 import type { SearchOptions } from './options.js';
@@ -129,20 +130,9 @@ export function readIndexArtifacts(artifacts: Artifacts, given: LoadIndexOptions
   };
 }
 
-function readConfig({ model, formatVersion, config }: Artifacts): Config {
-  if (model !== MODEL) {
-    throw new DataError({ op: OP, arg: 'model', expected: `be '${MODEL}'`, got: `'${model}'` });
-  }
-  if (formatVersion !== FORMAT) {
-    throw new DataError({
-      op: OP,
-      arg: 'formatVersion',
-      expected: `be ${FORMAT}`,
-      got: String(formatVersion),
-      fix: 'It was saved by another version of this package: build it again or use that version.',
-    });
-  }
-  const parsed = configSchema.safeParse(config);
+function readConfig(artifacts: Artifacts): Config {
+  checkFormat(OP, artifacts, MODEL, FORMAT, 'build the index again');
+  const parsed = configSchema.safeParse(artifacts.config);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0];
   const arg = ['config', ...path].join('.');

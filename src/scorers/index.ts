@@ -1,4 +1,6 @@
 /** Out-of-distribution scores of any model's features and logits, behind one interface. */
+export { eraseConcept, LeaceEraser } from './leace.js';
+export type { EraseMethod, EraseOptions } from './leace.js';
 export type {
   Head as ScorerHead,
   InputName as ScorerInputName,

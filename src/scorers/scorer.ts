@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DataError, DomainError, NotFittedError, ShapeError } from '../errors.js';
+import { checkFormat } from '../util/artifacts.js';
 import type { Artifacts, Json } from '../util/artifacts.js';
 import { checkedArrays, Fitted } from './fitted.js';
 import type { ArraySpec, FittedArrays } from './fitted.js';
@@ -149,14 +150,8 @@ export class Scorer<S extends z.ZodObject = z.ZodObject> {
     artifacts: Artifacts,
   ): Scorer<S> {
     const op = `${definition.name}.fromArtifacts`;
-    const refuse = (arg: string, expected: string, got: string): never => {
-      throw new DataError({ op, arg, expected, got });
-    };
-    const { model, formatVersion, config, arrays } = artifacts;
-    if (model !== PREFIX + definition.name) {
-      refuse('model', `be '${PREFIX}${definition.name}'`, `'${model}'`);
-    }
-    if (formatVersion !== FORMAT) refuse('formatVersion', `be ${FORMAT}`, String(formatVersion));
+    const { config, arrays } = artifacts;
+    checkFormat(op, artifacts, PREFIX + definition.name, FORMAT, 'fit the scorer again');
     const parsed = definition.options.safeParse(config);
     if (!parsed.success) {
       const { path, message } = parsed.error.issues[0];

@@ -1,3 +1,5 @@
+import { DataError } from '../errors.js';
+
 /** JSON values, as config files hold them. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -17,4 +19,33 @@ export interface Artifacts {
   /** Hyper-parameters and fitted scalars. */
   readonly config: { readonly [key: string]: Json };
   readonly arrays: { readonly [name: string]: SavedArray };
+}
+
+/**
+ * Check that saved artifacts are those of a model, in the format that this version reads.
+ * @param again How to make them anew, such as "fit the scorer again".
+ * @throws DataError naming both formats and what to do.
+ */
+export function checkFormat(
+  op: string,
+  { model, formatVersion }: Pick<Artifacts, 'model' | 'formatVersion'>,
+  wanted: string,
+  format: number,
+  again: string,
+): void {
+  if (model !== wanted) {
+    throw new DataError({ op, arg: 'model', expected: `be '${wanted}'`, got: `'${model}'` });
+  }
+  if (formatVersion === format) return;
+  const [writer, mend] =
+    formatVersion < format
+      ? ['An older', `${again} and save it, or load it with the version that wrote it`]
+      : ['A newer', `install the version that wrote it, or ${again} and save it`];
+  throw new DataError({
+    op,
+    arg: 'formatVersion',
+    expected: `be ${format}`,
+    got: String(formatVersion),
+    fix: `${writer} version of this package wrote format ${formatVersion}, this one reads format ${format}: ${mend}.`,
+  });
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
+import { checkFormat } from '../../util/artifacts.js';
 import type { Artifacts, Json, SavedArray } from '../../util/artifacts.js';
 import { sizeOf } from '../../util/shape.js';
 import { loadParameters, savedArray, saveParameters } from '../layers/parameters.js';
@@ -56,7 +57,7 @@ function float64(values: Float64Array): SavedArray {
  * @throws DataError for another model or version, and for a missing or misshapen array.
  */
 export function sageFromArtifacts(artifacts: Artifacts): { config: SageConfig; state: SageState } {
-  checkFormat(artifacts);
+  checkFormat(OP, artifacts, SAGE_MODEL, SAGE_FORMAT, 'train again');
   const { fitted: rawFitted, ...settings } = artifacts.config;
   const parsed = fittedSchema.safeParse(rawFitted);
   if (!parsed.success) {
@@ -88,24 +89,6 @@ export function sageFromArtifacts(artifacts: Artifacts): { config: SageConfig; s
   };
   const state = { rowShape, task, network, parameters, scaler, bank, temperature, reference };
   return { config, state };
-}
-
-function checkFormat({ model, formatVersion }: Artifacts): void {
-  if (model !== SAGE_MODEL) {
-    const expected = `be '${SAGE_MODEL}'`;
-    throw new DataError({ op: OP, arg: 'model', expected, got: `'${model}'` });
-  }
-  if (formatVersion !== SAGE_FORMAT) {
-    const expected = `be ${SAGE_FORMAT}`;
-    const fix = 'It was saved by another version of this package: train again or use that version.';
-    throw new DataError({
-      op: OP,
-      arg: 'formatVersion',
-      expected,
-      got: String(formatVersion),
-      fix,
-    });
-  }
 }
 
 function checkReference(config: SageConfig, reference: SageReference, bankRows: number): void {
