@@ -76,29 +76,51 @@ interface ImageSize {
  * const strange = deformRows((await loadDataset('mnist:test')).x, 'elastic-high', 7);
  */
 export function deformRows(rows: Rows, kind: DeformationName, seed: number): Rows {
-  const size = checkImages(rows, kind);
-  const data = rows.data.slice();
+  return rowDeformer(kind, seed)(rows);
+}
+
+/**
+ * {@link deformRows} for rows that come in blocks: block after block gives what the whole would.
+ * @returns A function that deforms the next block.
+ */
+export function rowDeformer(kind: DeformationName, seed: number): (rows: Rows) => Rows {
+  const rng = new Rng(seed);
+  return (rows) => {
+    const size = checkImages(rows, kind);
+    const data = rows.data.slice();
+    deformInto(rows.data, data, size, kind, rng);
+    return { data, count: rows.count, rowShape: rows.rowShape };
+  };
+}
+
+/** Deform images; `data` is a copy of `from`. */
+function deformInto(
+  from: Float32Array,
+  data: Float32Array,
+  size: ImageSize,
+  kind: DeformationName,
+  rng: Rng,
+): void {
   switch (kind) {
     case 'invert':
       for (let i = 0; i < data.length; i++) data[i] = 1 - data[i];
       break;
     case 'hflip':
     case 'vflip':
-      flip(rows.data, data, size, kind);
+      flip(from, data, size, kind);
       break;
     case 'blur':
       blur(data, size);
       break;
     case 'elastic-low':
     case 'elastic-high':
-      elastic(rows.data, data, size, ELASTIC_ALPHA[kind], seed);
+      elastic(from, data, size, ELASTIC_ALPHA[kind], rng);
       break;
     case 'noise-low':
     case 'noise-high':
-      addNoise(data, NOISE_SIGMA[kind], seed);
+      addNoise(data, NOISE_SIGMA[kind], rng);
       break;
   }
-  return { data, count: rows.count, rowShape: rows.rowShape };
 }
 
 /** Digits that are the same digit after the flip, or become another one (2 and 5 swap). */
@@ -190,10 +212,9 @@ function elastic(
   to: Float32Array,
   size: ImageSize,
   alpha: number,
-  seed: number,
+  rng: Rng,
 ): void {
   const { height, width, channels } = size;
-  const rng = new Rng(seed);
   const radius = Math.trunc(ELASTIC_REACH * ELASTIC_SIGMA);
   const rows = gaussianSmoother(height, ELASTIC_SIGMA, radius);
   const columns = gaussianSmoother(width, ELASTIC_SIGMA, radius);
@@ -252,8 +273,7 @@ function sampleAt(
   }
 }
 
-function addNoise(data: Float32Array, sigma: number, seed: number): void {
-  const rng = new Rng(seed);
+function addNoise(data: Float32Array, sigma: number, rng: Rng): void {
   for (let i = 0; i < data.length; i++) {
     data[i] = Math.min(1, Math.max(0, data[i] + sigma * rng.normal()));
   }

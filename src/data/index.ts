@@ -1,8 +1,10 @@
 export { writeFileAtomic } from './atomicFile.js';
-export { DEFORMATIONS, deformRows, flipStaysValid } from './deform.js';
+export { DEFORMATIONS, deformRows, flipStaysValid, rowDeformer } from './deform.js';
 export type { DeformationName } from './deform.js';
 export { readEdgeList } from './edgeList.js';
 export type { EdgeList, EdgeListOptions } from './edgeList.js';
+export { blockSteps, holdsDigits, splitSteps } from './imageSteps.js';
+export type { ImageStep } from './imageSteps.js';
 export { loadDataset, streamDataset } from './load.js';
 export type { LoadOptions, StreamOptions } from './load.js';
 export { cacheFolder } from './locate.js';
@@ -13,11 +15,14 @@ export {
   writeNeighbors,
 } from './neighborsFile.js';
 export type { AboutNeighbors, NeighborFormat, NeighborTable } from './neighborsFile.js';
+export { parseNoiseSpec } from './noiseSource.js';
+export type { NoiseSpec } from './noiseSource.js';
 export { writeNpy } from './npyWrite.js';
 export type { NpyData } from './npyWrite.js';
 export { writeNpz } from './npzFile.js';
 export type { NpzMember } from './npzFile.js';
 export { partPath } from './partFile.js';
+export { resizeRows } from './resize.js';
 export { openRows } from './rowRange.js';
 export type { RowRange, RowStore } from './rowRange.js';
 export { ROW_FORMATS, columnsToRows, createRowWriter, rowFormatOf } from './rowWriter.js';
@@ -27,7 +32,7 @@ export { readSafetensors, writeSafetensors } from './safetensors.js';
 export type { SafetensorsFile } from './safetensors.js';
 export { SHAPES, sampleShape } from './sampleShape.js';
 export type { SampleShapeOptions, ShapeName, ShapeSample } from './sampleShape.js';
-export { splitRows } from './split.js';
+export { splitIndices, splitRows } from './split.js';
 export type { Sample, SplitRows } from './split.js';
 export { checkFolderTarget, withStagedFolder } from './stagedFolder.js';
 export type { OverwriteOptions } from './stagedFolder.js';

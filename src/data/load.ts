@@ -36,6 +36,11 @@ export interface StreamOptions extends OpenOptions {
  * task, a CSV target whose values are all integers from 0 to at most 999 is a class, any other a
  * real number.
  *
+ * After these, `@` changes images: `mnist:test@hflip`, `cifar10:test@grey@28x28` (a deformation of
+ * deformRows, `grey`, or height x width; in the order of writing; `seed` for noise and elastic ones).
+ * Flips of MNIST leave out the digits that are still digits. `noise:uniform#shape=28x28x1#rows=1000` and
+ * `noise:gaussian#...` are rows of noise in [0, 1].
+ *
  * Images of bytes (idx of rank 3, .npy uint8 of rank 3 or 4, CIFAR-10) are scaled to [0, 1], with
  * channels last: [28, 28, 1], [32, 32, 3]. All values become float32. NaN and infinities are read as
  * they are; models refuse them.

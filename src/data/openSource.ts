@@ -7,7 +7,9 @@ import { NAMED_SETS } from './catalog.js';
 import type { NamedSet, Split } from './catalog.js';
 import { openCifarSource } from './cifarSource.js';
 import { csvSource } from './csvSource.js';
+import { splitSteps, withSteps } from './imageSteps.js';
 import { locateSplit } from './locate.js';
+import { noiseSource, parseNoiseSpec } from './noiseSource.js';
 import type { RowSource } from './rowSource.js';
 import { formatOf, parseFileSpec } from './spec.js';
 import type { FileSpec } from './spec.js';
@@ -23,10 +25,20 @@ export interface OpenOptions {
   readonly task?: 'classification' | 'regression';
   /** What `-` reads. Default process.stdin. */
   readonly stdin?: Readable;
+  /** Of noise, and of deformations after an `@`. Default 0. */
+  readonly seed?: number;
 }
 
 /** Open what a data spec names; headers and sizes are checked, no rows are read yet. */
 export async function openSource(spec: string, options: OpenOptions): Promise<RowSource> {
+  const { base, steps } = splitSteps(spec);
+  const { seed = 0 } = options;
+  return withSteps(await openBase(base, options, seed), steps, seed);
+}
+
+async function openBase(spec: string, options: OpenOptions, seed: number): Promise<RowSource> {
+  const noise = parseNoiseSpec(spec);
+  if (noise !== undefined) return noiseSource(spec, noise, seed);
   const [name, split, ...rest] = spec.split(':');
   const set = NAMED_SETS.find((candidate) => candidate.name === name);
   if (set !== undefined && rest.length === 0) return openNamed(set, splitOf(set, split), options);

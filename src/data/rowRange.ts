@@ -8,6 +8,7 @@ import type { ArrayFile } from './arrayFile.js';
 import { openByteSource } from './byteReader.js';
 import { toHostOrder } from './elements.js';
 import { withFileErrors } from './fileErrors.js';
+import { splitSteps } from './imageSteps.js';
 import { openSource } from './openSource.js';
 import type { OpenOptions } from './openSource.js';
 import type { RowSource } from './rowSource.js';
@@ -66,7 +67,7 @@ export async function openRows(spec: string, options: OpenOptions = {}): Promise
 
 /** The file of a spec, if its bytes are the rows as they stand in memory. */
 async function openPlainNpy(spec: string): Promise<ArrayFile | undefined> {
-  if (formatOf(spec.split('#')[0]) !== 'npy') return undefined;
+  if (formatOf(spec.split('#')[0]) !== 'npy' || splitSteps(spec).steps.length > 0) return undefined;
   const { path, scale } = parseFileSpec(spec);
   if (scale !== undefined || (await openByteSource('npy', path)).gzip) return undefined;
   const file = await openArrayFile(path, 'npy');

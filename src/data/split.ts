@@ -26,19 +26,29 @@ export interface SplitRows {
  * const { fit, held } = splitRows(await loadDataset('abalone'), 0.2, 7);
  */
 export function splitRows({ x, y }: Sample, fraction: number, seed: number): SplitRows {
+  const { fit, held } = splitIndices(x.count, fraction, seed);
+  const take = (rows: Int32Array): Sample => ({
+    x: takeRows(x, rows),
+    ...(y === undefined ? {} : { y: takeTargets(y, rows) }),
+  });
+  return { fit: take(fit), held: take(held) };
+}
+
+/** Row numbers of the two parts that {@link splitRows} makes of `rows` rows. Errors as there. */
+export function splitIndices(
+  rows: number,
+  fraction: number,
+  seed: number,
+): { readonly fit: Int32Array; readonly held: Int32Array } {
   const op = 'splitRows';
   if (!(fraction > 0 && fraction < 1)) {
     const expected = 'be in (0, 1)';
     throw new DomainError({ op, arg: 'fraction', expected, got: String(fraction) });
   }
-  if (x.count < 2) {
-    throw new ShapeError({ op, arg: 'x', expected: 'have at least 2 rows', got: String(x.count) });
+  if (rows < 2) {
+    throw new ShapeError({ op, arg: 'x', expected: 'have at least 2 rows', got: String(rows) });
   }
-  const count = Math.min(x.count - 1, Math.max(1, Math.round(fraction * x.count)));
-  const { drawn, rest } = new Rng(seed).draw(x.count, count);
-  const take = (rows: Int32Array): Sample => ({
-    x: takeRows(x, rows),
-    ...(y === undefined ? {} : { y: takeTargets(y, rows) }),
-  });
-  return { fit: take(rest), held: take(drawn) };
+  const count = Math.min(rows - 1, Math.max(1, Math.round(fraction * rows)));
+  const { drawn, rest } = new Rng(seed).draw(rows, count);
+  return { fit: rest, held: drawn };
 }
