@@ -16,8 +16,9 @@ export interface GlobalOptions {
 export const SPECS_HELP = `
 Data specs:
   mnist, fashion-mnist, kmnist, cifar10 (each also with :test), abalone
-  file.npy, file.csv#target=Name, images-idx3-ubyte.gz#labels=labels-idx1-ubyte.gz, - (CSV on stdin);
-  further settings: #task=regression, #labels=file, #targets=file, #shape=28x28x1, #scale=255
+  file.npy, file.csv#target=Name (also .tsv, .ndjson, .parquet), a named pipe, - (stdin, CSV),
+  images-idx3-ubyte.gz#labels=labels-idx1-ubyte.gz; further settings: #task=regression, #labels=file,
+  #targets=file, #shape=28x28x1, #scale=255, #format=npy (csv, ndjson, parquet, idx)
   Data sets are looked for in --data-dir, in the folder TFJS_LATENT_DATA, in a cache folder and in an
   installed package, and then downloaded.
 `;

@@ -136,14 +136,20 @@ ${SPECS_HELP}`,
 function addScore(program: Command, streams: Streams): void {
   add(program, streams, 'score', 'score rows with a trained model, in constant memory')
     .argument('<run>', 'run folder written by train or demo')
-    .requiredOption('--input <spec>', 'rows to score; "-" reads CSV from stdin')
-    .requiredOption('--output <file>', 'scores to write; "-" prints CSV')
+    .requiredOption('--input <spec>', 'rows to score; "-" reads stdin')
+    .requiredOption('--output <file>', 'scores to write; "-" is stdout')
     .addOption(
       new Option('--format <name>', 'default: by the name of --output, else csv').choices([
         'csv',
         'ndjson',
         'npy',
+        'parquet',
       ]),
+    )
+    .addOption(
+      new Option('--on-error <what>', 'what a row with a value that is no finite number does')
+        .choices(['fail', 'skip'])
+        .default('fail'),
     )
     .option('--block-rows <n>', 'rows read and scored at a time', integerFrom(1), 4096)
     .option('--resume', 'go on after the rows that an interrupted run left in <output>.part')
@@ -154,10 +160,12 @@ function addScore(program: Command, streams: Streams): void {
       `
 Columns: row (not in npy), score, distance, reconstruction, task, prediction. The scores lie in
 [0, 1] and high = like the training data; score is the ensemble (geometric mean) of the other three.
-prediction is the class, or the value in the unit of the targets.
+prediction is the class, or the value in the unit of the targets. With --on-error skip bad rows are left
+out and counted; row still is the number in the input, from 0. In npy they are rows of NaN.
 
 Examples:
   tfjs-latent score runs/mnist --input mnist:test --output scores.csv
+  tfjs-latent score runs/rings --input rows.parquet#target=Rings --output scores.parquet
   tfjs-latent score runs/rings --input - --output - < rows.csv
 ${SPECS_HELP}`,
     )

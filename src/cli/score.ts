@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import {
-  columnsToRows,
   createRowWriter,
   loadArtifacts,
   partPath,
@@ -10,8 +9,9 @@ import {
 import type { RowFormat, RowWriter } from '../data/index.js';
 import { DomainError, ShapeError } from '../errors.js';
 import type { Sage, SageScores } from '../models/index.js';
-import { rowSize, sliceRows, takeTargets } from '../util/rows.js';
-import type { Rows, Targets } from '../util/rows.js';
+import { ahead } from '../neighbors/ahead.js';
+import { areFinite, rowSize, takeRows, takeTargets } from '../util/rows.js';
+import type { Dataset, Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { findModel } from './models.js';
 import { canBeKept, isWorthKeeping, modelDigest, openPart, removeFacts } from './scorePart.js';
@@ -25,7 +25,12 @@ export interface ScoreOptions {
   readonly backend?: string;
   readonly dataDir?: string;
   readonly resume?: boolean;
+  /** What a row with a value that is no finite number does. Default 'fail'. */
+  readonly onError?: 'fail' | 'skip';
 }
+
+/** Numbers of skipped rows that are told. */
+const SHOWN_ROWS = 10;
 
 /** Columns of the output; all scores are high for rows like the training data. */
 export const SCORE_COLUMNS = ['score', 'distance', 'reconstruction', 'task', 'prediction'] as const;
@@ -55,6 +60,7 @@ export async function score(
     input: options.input,
     format,
     columns: SCORE_COLUMNS,
+    onError: options.onError ?? 'fail',
   };
   const part = isKept ? await partPath(output) : undefined;
   const begin =
@@ -71,12 +77,13 @@ export async function score(
       ...(begin === undefined ? {} : { part: begin }),
     });
     if (writer.rows > 0) terminal.say(`going on after ${writer.rows} rows`);
-    await scoreBlocks(model, writer, options, context);
+    const skipped = await scoreBlocks(model, writer, options, format, context);
     await writer.close();
+    if (skipped.count > 0) terminal.warn(aboutSkipped(skipped));
     if (part !== undefined) await removeFacts(part);
     // With results on stdout, JSON about the run would be mixed into them.
     if (terminal.json && output !== '-') {
-      terminal.print(JSON.stringify({ rows: writer.rows, output, format }));
+      terminal.print(JSON.stringify({ rows: writer.rows, output, format, skipped }));
     }
   } catch (error) {
     await leave(writer, part, isWorthKeeping(error), context);
@@ -84,6 +91,11 @@ export async function score(
   } finally {
     model?.dispose();
   }
+}
+
+function aboutSkipped({ count, rows }: Skipped): string {
+  const more = count > rows.length ? ', ...' : '';
+  return `skipped ${count} rows with a value that is no finite number: ${rows.join(', ')}${more}`;
 }
 
 /** Keep the rows that are scored where they are worth it, or remove them. */
@@ -105,72 +117,152 @@ async function leave(
   if (part !== undefined && !existsSync(part)) await removeFacts(part);
 }
 
+/** Rows that were left out, by their numbers in the input. */
+interface Skipped {
+  readonly count: number;
+  /** The first of them. */
+  readonly rows: readonly number[];
+}
+
+/**
+ * Read, score and write: while a block is scored the next one is read and the one before is written. At
+ * most three are held.
+ */
 async function scoreBlocks(
   model: Sage,
   writer: RowWriter,
-  { input, output, blockRows, dataDir }: ScoreOptions,
+  { input, output, blockRows, dataDir, onError = 'fail' }: ScoreOptions,
+  format: RowFormat,
   { terminal, signal }: CommandContext,
-): Promise<void> {
+): Promise<Skipped> {
   const step = terminal.step(`score ${input}`, 'rows');
+  const skipped = { count: 0, rows: [] as number[] };
+  // The authors' regression score compares with the true targets; no other score needs them.
+  const { compat } = model.config;
+  let writing: Promise<void> | undefined;
   try {
     const blocks = streamDataset(input, {
       blockRows,
       signal,
       stdin: terminal.streams.stdin,
+      withoutTargets: !compat,
+      unreadable: onError === 'skip' ? 'nan' : 'fail',
       ...(dataDir === undefined ? {} : { dataDir }),
     });
+    let first = 0;
     let done = writer.rows;
-    for await (const { x: all, y: allTargets } of blocks) {
+    for await (const block of ahead(blocks)) {
+      const bad = onError === 'skip' ? badRows(block) : [];
+      skipped.count += bad.length;
+      skipped.rows.push(
+        ...bad.slice(0, SHOWN_ROWS - skipped.rows.length).map((row) => first + row),
+      );
+      const wanted = wantedRows(block.x.count, format === 'npy' ? [] : bad);
       // Rows of a part that is continued are read once more, and passed over.
-      const skipped = Math.min(done, all.count);
-      done -= skipped;
-      if (skipped === all.count) continue;
-      const x = sliceRows(all, skipped, all.count);
-      const y = skipped === 0 ? allTargets : allTargets && targetsFrom(allTargets, skipped);
-      // The authors' regression score compares with the true targets; no other score needs them.
-      const targets = model.config.compat ? y : undefined;
-      const scores = await scoreBlock(model, { x, targets, input, firstRow: writer.rows }, signal);
-      const { distance, reconstruction, task, prediction } = scores;
-      await writer.write(columnsToRows([scores.score, distance, reconstruction, task, prediction]));
-      step.update(writer.rows, undefined);
-      if (writer.isStopped) break;
+      const passed = Math.min(done, wanted.length);
+      done -= passed;
+      const numbers = wanted.slice(passed);
+      if (numbers.length > 0) {
+        const rows = await scoreRows(model, block, numbers, bad, { input, first, signal });
+        await writing;
+        if (writer.isStopped) break;
+        step.update(writer.rows, undefined);
+        writing = writer.write(
+          rows,
+          numbers.map((row) => first + row),
+        );
+        // Seen when the next block is ready, or at the end.
+        writing.catch(() => undefined);
+      }
+      first += block.x.count;
     }
+    await writing;
     step.end(`${writer.rows} rows to ${output === '-' ? 'stdout' : output}`);
+    return skipped;
   } catch (error) {
     step.cancel();
+    // Nothing else may be done with the writer before it is done with this.
+    await writing?.catch(() => undefined);
     throw error;
   }
 }
 
-function targetsFrom(targets: Targets, first: number): Targets {
-  const rows = Array.from({ length: targets.values.length - first }, (_, i) => first + i);
-  return takeTargets(targets, rows);
+/** Positions of 0 to count - 1 without those in `left`, which ascend. */
+function wantedRows(count: number, left: readonly number[]): number[] {
+  const isLeft = new Set(left);
+  return Array.from({ length: count }, (_, row) => row).filter((row) => !isLeft.has(row));
 }
 
-interface Block {
-  readonly x: Rows;
-  readonly targets: Targets | undefined;
+/** Rows of a block with a value or a target that is no finite number. */
+function badRows({ x, y }: Dataset): number[] {
+  if (areFinite(x.data) && (y?.kind !== 'real' || areFinite(y.values))) return [];
+  const size = rowSize(x);
+  return Array.from({ length: x.count }, (_, row) => row).filter(
+    (row) =>
+      !areFinite(x.data.subarray(row * size, (row + 1) * size)) ||
+      (y?.kind === 'real' && !Number.isFinite(y.values[row])),
+  );
+}
+
+interface Place {
   readonly input: string;
   /** Number of the block's first row in the input. */
-  readonly firstRow: number;
+  readonly first: number;
+  readonly signal: AbortSignal;
 }
 
-/** Score a block; errors name the input and its own row numbers, which the model does not know. */
+/** The columns of the output for some rows of a block; those of bad rows are NaN. */
+async function scoreRows(
+  model: Sage,
+  { x: all, y: allTargets }: Dataset,
+  rows: readonly number[],
+  bad: readonly number[],
+  place: Place,
+): Promise<Rows> {
+  const isBad = new Set(bad);
+  const good = rows.filter((row) => !isBad.has(row));
+  const width = SCORE_COLUMNS.length;
+  const data = new Float32Array(rows.length * width).fill(NaN);
+  const out = { data, count: rows.length, rowShape: [width] };
+  if (good.length === 0) return out;
+  const isWhole = good.length === all.count;
+  const x = isWhole ? all : takeRows(all, good);
+  const targets = isWhole ? allTargets : allTargets && takeTargets(allTargets, good);
+  const scores = await scoreBlock(model, x, targets, good, place);
+  const columns = [
+    scores.score,
+    scores.distance,
+    scores.reconstruction,
+    scores.task,
+    scores.prediction,
+  ];
+  let from = 0;
+  rows.forEach((row, i) => {
+    if (isBad.has(row)) return;
+    columns.forEach((column, c) => (data[i * width + c] = column[from]));
+    from++;
+  });
+  return out;
+}
+
+/** Score rows of a block; errors name the input and its own row numbers, which the model does not know. */
 async function scoreBlock(
   model: Sage,
-  { x, targets, input, firstRow }: Block,
-  signal: AbortSignal,
+  x: Rows,
+  targets: Targets | undefined,
+  rows: readonly number[],
+  { input, first, signal }: Place,
 ): Promise<SageScores> {
-  const bad = x.data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
+  if (!areFinite(x.data)) {
+    const bad = x.data.findIndex((value) => !Number.isFinite(value));
     const size = rowSize(x);
-    const [row, feature] = [firstRow + Math.floor(bad / size), bad % size];
+    const row = first + rows[Math.floor(bad / size)];
     throw new DomainError({
       op: 'score',
       arg: input,
       expected: 'be finite',
-      got: `${x.data[bad]} at row ${row}, feature ${feature}`,
-      fix: 'Remove or impute such rows first.',
+      got: `${x.data[bad]} at row ${row}, feature ${bad % size}`,
+      fix: 'Remove or impute such rows first, or leave them out with --on-error skip.',
     });
   }
   try {

@@ -15,6 +15,8 @@ export interface ScoreIdentity {
   readonly input: string;
   readonly format: string;
   readonly columns: readonly string[];
+  /** Whether bad rows are left out. */
+  readonly onError: string;
 }
 
 /** sha256 of all arrays of a model. */
@@ -59,7 +61,13 @@ export async function openPart(
   }
   if (isThere) {
     const before = JSON.parse(await readFile(facts, 'utf8')) as ScoreIdentity;
-    const other = differingKeys(identity, before, ['model', 'input', 'format', 'columns']);
+    const other = differingKeys(identity, before, [
+      'model',
+      'input',
+      'format',
+      'columns',
+      'onError',
+    ]);
     if (other.length > 0) {
       throw new DataError({
         op: OP,

@@ -5,6 +5,7 @@ import { decodeElements } from './elements.js';
 import { IDX_MAGIC, idxRank, parseIdxHeader } from './idxFormat.js';
 import { NPY_PREFIX, npyHeaderLength, npyLengthBytes, parseNpyHeader } from './npyFormat.js';
 import type { ArrayHeader } from './npyFormat.js';
+import type { Input } from './streamInput.js';
 
 /** Formats of one array per file. */
 export type ArrayFormat = 'npy' | 'idx';
@@ -35,6 +36,23 @@ async function readHeader(
   return parseNpyHeader(path, text, reader.position);
 }
 
+/** The header as rows, checked against what is known of the length. */
+async function fileOf(reader: ByteReader, format: ArrayFormat, path: string): Promise<ArrayFile> {
+  const header = await readHeader(reader, format, path);
+  const { shape, type } = header;
+  if (shape.length === 0 || sizeOf(shape) === 0) {
+    throw new DataError({
+      op: format,
+      arg: path,
+      expected: 'hold at least one row of at least one value',
+      got: `shape ${formatShape(shape)}`,
+    });
+  }
+  reader.expectRemaining(sizeOf(shape) * type.bytes, 'data');
+  const [count, ...rest] = shape;
+  return { ...header, path, format, count, rowSize: sizeOf(rest) };
+}
+
 /**
  * Read the header of an array file and check it against the size of the file.
  * @throws DataError when it is not such a file, when it is truncated or too long, or has no rows.
@@ -42,22 +60,28 @@ async function readHeader(
 export async function openArrayFile(path: string, format: ArrayFormat): Promise<ArrayFile> {
   const reader = await ByteReader.open(format, path);
   try {
-    const header = await readHeader(reader, format, path);
-    const { shape, type } = header;
-    if (shape.length === 0 || sizeOf(shape) === 0) {
-      throw new DataError({
-        op: format,
-        arg: path,
-        expected: 'hold at least one row of at least one value',
-        got: `shape ${formatShape(shape)}`,
-      });
-    }
-    reader.expectRemaining(sizeOf(shape) * type.bytes, 'data');
-    const [count, ...rest] = shape;
-    return { ...header, path, format, count, rowSize: sizeOf(rest) };
+    return await fileOf(reader, format, path);
   } finally {
     reader.close();
   }
+}
+
+/** An array whose header was read, and how to get at its rows. */
+export interface OpenArray {
+  readonly file: ArrayFile;
+  /** Starts at the first row; a stream has it once. */
+  readonly cursor: () => Promise<ArrayCursor>;
+}
+
+/** Open an array file, or a stream with the bytes of one. @throws as openArrayFile. */
+export async function openArray(input: Input, format: ArrayFormat): Promise<OpenArray> {
+  if (typeof input === 'string') {
+    const file = await openArrayFile(input, format);
+    return { file, cursor: () => ArrayCursor.open(file) };
+  }
+  const reader = ByteReader.over(format, input.stream, input.name);
+  const file = await fileOf(reader, format, input.name);
+  return { file, cursor: () => Promise.resolve(ArrayCursor.over(file, reader)) };
 }
 
 /** Reads the rows of an array file in order; holds one block at a time. */
@@ -78,6 +102,11 @@ export class ArrayCursor {
       reader.close();
       throw error;
     }
+  }
+
+  /** Read on from the first row of a stream whose header was read. */
+  static over(file: ArrayFile, reader: ByteReader): ArrayCursor {
+    return new ArrayCursor(file, reader);
   }
 
   /** Rows that are left. */

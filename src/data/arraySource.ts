@@ -1,8 +1,10 @@
 import { DataError } from '../errors.js';
 import { formatShape, sizeOf } from '../util/shape.js';
-import { ArrayCursor, openArrayFile } from './arrayFile.js';
+import { ArrayCursor, openArray, openArrayFile } from './arrayFile.js';
 import type { ArrayFile, ArrayFormat } from './arrayFile.js';
 import type { RowBlock, RowSource } from './rowSource.js';
+import { inputName } from './streamInput.js';
+import type { Input } from './streamInput.js';
 
 /** How an array file becomes rows. */
 export interface ArraySourceOptions {
@@ -69,23 +71,23 @@ async function openTargets(rows: ArrayFile, targets: ArrayTargets): Promise<Arra
 }
 
 /**
- * Rows of a .npy or idx file, with targets from a second one.
+ * Rows of a .npy or idx file, with targets from a second one; a stream gives its rows once.
  * @throws DataError when a header is wrong or the two files do not fit.
  */
 export async function openArraySource(
-  path: string,
+  input: Input,
   format: ArrayFormat,
   options: ArraySourceOptions,
 ): Promise<RowSource> {
-  const file = await openArrayFile(path, format);
+  const { file, cursor: open } = await openArray(input, format);
   const rowShape = options.rowShape ?? rowShapeOf(file);
-  checkRowShape(format, path, file.rowSize, rowShape);
+  checkRowShape(format, inputName(input), file.rowSize, rowShape);
   const scale = options.scale ?? (isImage(file) ? 255 : 1);
   const { name, source, targets } = options;
   const labels = targets === undefined ? undefined : await openTargets(file, targets);
 
   async function* blocks(blockRows: number, signal?: AbortSignal): AsyncGenerator<RowBlock> {
-    const cursor = await ArrayCursor.open(file);
+    const cursor = await open();
     let labelCursor: ArrayCursor | undefined;
     try {
       labelCursor = labels === undefined ? undefined : await ArrayCursor.open(labels);

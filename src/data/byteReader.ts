@@ -16,7 +16,7 @@ const DEFLATE_LIMIT = 1032;
 export interface ByteSource {
   readonly path: string;
   readonly gzip: boolean;
-  /** Bytes on disk. */
+  /** Bytes on disk; Infinity where that is not known, for a stream. */
   readonly fileBytes: number;
 }
 
@@ -120,6 +120,11 @@ export class ByteReader {
     return new ByteReader(op, source, byteStream(source));
   }
 
+  /** Read a stream that is not a file of ours; how long it is shows at its end. */
+  static over(op: string, stream: Readable, name: string): ByteReader {
+    return new ByteReader(op, { path: name, gzip: false, fileBytes: Infinity }, stream);
+  }
+
   /** Up to `length` bytes in a fresh buffer; fewer only at the end of the file. */
   async readUpTo(length: number): Promise<Uint8Array<ArrayBuffer>> {
     const out = new Uint8Array(length);
@@ -148,6 +153,7 @@ export class ByteReader {
    */
   expectRemaining(length: number, what: string): void {
     const { gzip, fileBytes } = this.source;
+    if (fileBytes === Infinity) return;
     const most = gzip ? fileBytes * DEFLATE_LIMIT : fileBytes;
     if (this.position + length > most) {
       throw this.truncated(length, this.position, fileBytes - this.position, what);

@@ -1,8 +1,9 @@
 import { pipeline } from 'node:stream';
-import type { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { DataError } from '../errors.js';
 import { asReadError, byteStream, openByteSource } from './byteReader.js';
+import { inputName } from './streamInput.js';
+import type { Input } from './streamInput.js';
 
 const OP = 'csv';
 
@@ -11,14 +12,6 @@ export interface CsvRecord {
   readonly cells: readonly string[];
   /** Number of the line in the file, from 1 (of its last line when a quoted cell spans several). */
   readonly line: number;
-}
-
-/** CSV text: a path, or a stream that can be read once with the name that errors give it. */
-export type CsvInput = string | { readonly stream: Readable; readonly name: string };
-
-/** What errors call the input. */
-export function csvName(input: CsvInput): string {
-  return typeof input === 'string' ? input : input.name;
 }
 
 /** How lines are cut where it is not the plain way of CSV. */
@@ -38,11 +31,11 @@ export interface CsvLayout {
  * @throws DataError when it cannot be read, a quote is not closed, or lines differ in length.
  */
 export async function* csvRecords(
-  input: CsvInput,
+  input: Input,
   signal?: AbortSignal,
   layout: CsvLayout = {},
 ): AsyncGenerator<CsvRecord> {
-  const path = csvName(input);
+  const path = inputName(input);
   const { op = OP, delimiter = /\.tsv(\.gz)?$/.test(path) ? '\t' : ',' } = layout;
   const bytes =
     typeof input === 'string' ? byteStream(await openByteSource(op, input)) : input.stream;

@@ -1,36 +1,24 @@
 import { DataError } from '../errors.js';
-import { checkRowShape } from './arraySource.js';
-import { csvName, csvRecords } from './csvRecords.js';
-import type { CsvInput, CsvRecord } from './csvRecords.js';
-import type { RowBlock, RowSource, TargetRule } from './rowSource.js';
+import { csvRecords } from './csvRecords.js';
+import type { CsvRecord } from './csvRecords.js';
+import type { RowSource } from './rowSource.js';
+import { inputName } from './streamInput.js';
+import type { Input } from './streamInput.js';
+import { tableLayout, tableSource } from './tableLayout.js';
+import type { TableLayout, TableOptions, TableRow } from './tableLayout.js';
 
 const OP = 'csv';
 
 /** How a CSV file becomes rows. */
-export interface CsvSourceOptions {
-  readonly name: string;
-  /** Column that holds the target: its name, or its number from 1 when there is no header. */
-  readonly target?: string | undefined;
-  /** What the target is. Default: decided by its values. */
-  readonly task?: 'classification' | 'regression' | undefined;
+export interface CsvSourceOptions extends TableOptions {
   /** Whether the first line holds names. Default: it does when a cell of it is not a number. */
   readonly header?: boolean | undefined;
-  readonly rowShape?: readonly number[] | undefined;
-  /** Values are divided by this. Default 1. */
-  readonly scale?: number | undefined;
 }
 
 /** Where features and target stand in a record. */
-interface Layout {
-  readonly columns: readonly string[];
-  readonly features: readonly number[];
-  /** -1 without a target. */
-  readonly target: number;
+interface Layout extends TableLayout {
   readonly hasHeader: boolean;
 }
-
-/** Targets are looked through in pieces of this many. */
-const SCAN_ROWS = 1 << 14;
 
 /**
  * Rows of a CSV file: every column but the target is a feature.
@@ -39,99 +27,32 @@ const SCAN_ROWS = 1 << 14;
  * feature). Values are rounded to float32.
  * @throws DataError at the first cell that is not a number, naming line and column.
  */
-export function csvSource(input: CsvInput, options: CsvSourceOptions): RowSource {
-  const { name, target, task } = options;
-  const path = csvName(input);
-  const base: RowSource = {
-    name,
-    source: path,
-    blocks: (blockRows, signal) => csvBlocks(input, options, blockRows, signal),
-  };
-  if (target === undefined) return base;
-  const kinds = { classification: 'class', regression: 'real' } as const;
-  const targets: TargetRule = {
-    kind: task === undefined ? 'guess' : kinds[task],
-    where: `column '${target}' of ${path}`,
-  };
-  if (typeof input !== 'string') return { ...base, targets };
-  return { ...base, targets, scanTargets: (signal) => scanColumn(input, options, signal) };
+export function csvSource(input: Input, options: CsvSourceOptions): RowSource {
+  return tableSource(input, options, (signal) => csvRows(input, options, signal));
 }
 
-/** Records below the header, with the layout that the first record gives. */
-async function* laidOut(
-  input: CsvInput,
+/** Records below the header as numbers, with the layout that the first record gives. */
+async function* csvRows(
+  input: Input,
   options: CsvSourceOptions,
   signal?: AbortSignal,
-): AsyncGenerator<{ readonly record: CsvRecord; readonly layout: Layout }> {
+): AsyncGenerator<TableRow> {
+  const path = inputName(input);
+  const mayFail = options.unreadable !== 'nan';
   let layout: Layout | undefined;
   let rows = 0;
-  for await (const record of csvRecords(input, signal)) {
+  for await (const record of csvRecords(input, signal, { ragged: !mayFail })) {
     if (layout === undefined) {
-      layout = layoutOf(csvName(input), record.cells, options);
+      layout = layoutOf(path, record.cells, options);
       if (layout.hasHeader) continue;
     }
     rows++;
-    yield { record, layout };
+    yield { layout, values: numbersIn(path, record, layout.columns, mayFail) };
   }
   if (rows === 0) {
     const got = layout === undefined ? 'an empty file' : 'a header only';
-    throw new DataError({ op: OP, arg: csvName(input), expected: 'have at least one row', got });
+    throw new DataError({ op: OP, arg: path, expected: 'have at least one row', got });
   }
-}
-
-async function* csvBlocks(
-  input: CsvInput,
-  options: CsvSourceOptions,
-  blockRows: number,
-  signal?: AbortSignal,
-): AsyncGenerator<RowBlock> {
-  const path = csvName(input);
-  const scale = options.scale ?? 1;
-  let x = new Float32Array(0);
-  let y = new Float64Array(0);
-  let count = 0;
-  let rowShape: readonly number[] = [];
-  const take = (): RowBlock => {
-    const size = x.length / blockRows;
-    const block = { x: x.subarray(0, count * size), count, rowShape };
-    return options.target === undefined ? block : { ...block, y: y.subarray(0, count) };
-  };
-  for await (const { record, layout } of laidOut(input, options, signal)) {
-    const { features, target } = layout;
-    if (count === 0) {
-      // A fresh buffer: the consumer keeps the block that it was given.
-      x = new Float32Array(blockRows * features.length);
-      y = new Float64Array(target < 0 ? 0 : blockRows);
-      rowShape = options.rowShape ?? [features.length];
-    }
-    const at = count * features.length;
-    for (let i = 0; i < features.length; i++) {
-      x[at + i] = numberIn(path, record, layout, features[i]) / scale;
-    }
-    if (target >= 0) y[count] = numberIn(path, record, layout, target);
-    count++;
-    if (count === blockRows) {
-      yield take();
-      count = 0;
-    }
-  }
-  if (count > 0) yield take();
-}
-
-async function* scanColumn(
-  input: CsvInput,
-  options: CsvSourceOptions,
-  signal?: AbortSignal,
-): AsyncGenerator<Float64Array> {
-  let values: number[] = [];
-  for await (const { record, layout } of laidOut(input, options, signal)) {
-    values.push(numberIn(csvName(input), record, layout, layout.target));
-    if (values.length === SCAN_ROWS) {
-      yield Float64Array.from(values);
-      values = [];
-    }
-  }
-  if (values.length > 0) yield Float64Array.from(values);
 }
 
 const NOT_FINITE: Readonly<Record<string, number>> = {
@@ -153,14 +74,30 @@ export function parseNumber(cell: string): number | undefined {
   return Object.hasOwn(NOT_FINITE, word) ? NOT_FINITE[word] : undefined;
 }
 
-function numberIn(path: string, { cells, line }: CsvRecord, layout: Layout, at: number): number {
-  const value = parseNumber(cells[at]);
-  if (value !== undefined) return value;
-  const cell = cells[at];
-  throw new DataError({
+/** The numbers of a record; where it may not fail, NaN for a cell, or all cells of a torn line. */
+function numbersIn(
+  path: string,
+  { cells, line }: CsvRecord,
+  columns: readonly string[],
+  mayFail: boolean,
+): Float64Array {
+  const values = new Float64Array(columns.length);
+  if (cells.length !== columns.length) return values.fill(NaN);
+  for (let i = 0; i < values.length; i++) {
+    const value = parseNumber(cells[i]);
+    if (value === undefined && mayFail) {
+      throw noNumber(path, `line ${line}, column '${columns[i]}'`, cells[i]);
+    }
+    values[i] = value ?? NaN;
+  }
+  return values;
+}
+
+function noNumber(path: string, where: string, cell: string): DataError {
+  return new DataError({
     op: OP,
     arg: path,
-    expected: `hold a number in line ${line}, column '${layout.columns[at]}'`,
+    expected: `hold a number in ${where}`,
     got: cell === '' ? 'an empty cell' : `'${cell.slice(0, 40)}'`,
     fix: 'Encode text as numbers and fill or remove missing values first.',
   });
@@ -179,14 +116,7 @@ function layoutOf(path: string, first: readonly string[], options: CsvSourceOpti
       fix: 'If it holds row numbers, leave it out (pandas: to_csv(path, index=False)).',
     });
   }
-  const target = targetColumn(path, columns, hasHeader, options.target);
-  const features = columns.flatMap((_, i) => (i === target ? [] : [i]));
-  if (features.length === 0) {
-    const got = `the column '${columns[0]}' only`;
-    throw new DataError({ op: OP, arg: path, expected: 'have columns besides the target', got });
-  }
-  if (options.rowShape !== undefined) checkRowShape(OP, path, features.length, options.rowShape);
-  return { columns, features, target, hasHeader };
+  return { ...tableLayout(OP, path, columns, options, hasHeader), hasHeader };
 }
 
 /** A first line of numbers is data, unless it may just as well be the numbers of the columns. */
@@ -205,28 +135,4 @@ function looksLikeHeader(path: string, first: readonly string[]): boolean {
     });
   }
   return false;
-}
-
-function targetColumn(
-  path: string,
-  columns: readonly string[],
-  hasHeader: boolean,
-  target: string | undefined,
-): number {
-  if (target === undefined) return -1;
-  const at = columns.indexOf(target);
-  if (at >= 0 && columns.lastIndexOf(target) === at) return at;
-  const shown =
-    columns.length > 20 ? `${columns.slice(0, 20).join(', ')}, ...` : columns.join(', ');
-  if (at >= 0) {
-    const got = `several in ${shown}`;
-    throw new DataError({ op: OP, arg: path, expected: `have one column '${target}'`, got });
-  }
-  throw new DataError({
-    op: OP,
-    arg: path,
-    expected: `have a column '${target}'`,
-    got: hasHeader ? `columns ${shown}` : `no header, only columns 1 to ${columns.length}`,
-    fix: hasHeader ? 'Names are case-sensitive.' : 'Name the target by its number: #target=1.',
-  });
 }

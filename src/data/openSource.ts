@@ -10,9 +10,12 @@ import { csvSource } from './csvSource.js';
 import { splitSteps, withSteps } from './imageSteps.js';
 import { locateSplit } from './locate.js';
 import { noiseSource, parseNoiseSpec } from './noiseSource.js';
+import { ndjsonSource } from './ndjsonSource.js';
+import { openParquetSource } from './parquetSource.js';
 import type { RowSource } from './rowSource.js';
 import { formatOf, parseFileSpec } from './spec.js';
 import type { FileSpec } from './spec.js';
+import { inputName, inputOf } from './streamInput.js';
 
 const OP = 'data';
 
@@ -21,12 +24,14 @@ export interface OpenOptions {
   /** Folder to look into first for data sets by name. */
   readonly dataDir?: string;
   readonly signal?: AbortSignal;
-  /** What a CSV target is when the spec does not say. Default: decided by its values. */
+  /** What a table's target is when the spec does not say. Default: decided by its values. */
   readonly task?: 'classification' | 'regression';
   /** What `-` reads. Default process.stdin. */
   readonly stdin?: Readable;
   /** Of noise, and of deformations after an `@`. Default 0. */
   readonly seed?: number;
+  /** A cell of a table that holds no number, or a line that is cut off: an error (default), or NaN. */
+  readonly unreadable?: 'fail' | 'nan';
 }
 
 /** Open what a data spec names; headers and sizes are checked, no rows are read yet. */
@@ -77,20 +82,18 @@ async function openNamed(set: NamedSet, split: Split, options: OpenOptions): Pro
 
 async function openFile(spec: string, file: FileSpec, options: OpenOptions): Promise<RowSource> {
   const { path, format, shape: rowShape, scale } = file;
-  if (format === 'csv') {
-    const stream = options.stdin ?? process.stdin;
-    const input = path === '-' ? { stream, name: 'standard input' } : path;
-    return csvSource(input, {
-      name: spec,
-      target: file.target,
-      task: file.task ?? options.task,
-      header: file.header,
-      rowShape,
-      scale,
-    });
+  const input = await inputOf(path, options.stdin);
+  const { signal, unreadable } = options;
+  if (format === 'csv' || format === 'ndjson' || format === 'parquet') {
+    const { target, task = options.task, header } = file;
+    const table = { name: spec, target, task, rowShape, scale, unreadable };
+    if (format === 'csv') return csvSource(input, { ...table, header });
+    if (format === 'ndjson') return ndjsonSource(input, table);
+    return openParquetSource(input, { ...table, signal });
   }
   const targets = targetsOf(spec, file);
-  return openArraySource(path, format, { name: spec, source: path, rowShape, scale, targets });
+  const source = inputName(input);
+  return openArraySource(input, format, { name: spec, source, rowShape, scale, targets });
 }
 
 function targetsOf(spec: string, { labels, targets }: FileSpec): ArrayTargets | undefined {

@@ -13,6 +13,7 @@ import { openSource } from './openSource.js';
 import type { OpenOptions } from './openSource.js';
 import type { RowSource } from './rowSource.js';
 import { formatOf, parseFileSpec } from './spec.js';
+import { isPipe } from './streamInput.js';
 
 /** Values of a block, unless the caller says how many rows: 8 MiB of float32, more is no faster. */
 const BLOCK_VALUES = 1 << 21;
@@ -69,7 +70,8 @@ export async function openRows(spec: string, options: OpenOptions = {}): Promise
 async function openPlainNpy(spec: string): Promise<ArrayFile | undefined> {
   if (formatOf(spec.split('#')[0]) !== 'npy' || splitSteps(spec).steps.length > 0) return undefined;
   const { path, scale } = parseFileSpec(spec);
-  if (scale !== undefined || (await openByteSource('npy', path)).gzip) return undefined;
+  if (scale !== undefined || (await isPipe(path))) return undefined;
+  if ((await openByteSource('npy', path)).gzip) return undefined;
   const file = await openArrayFile(path, 'npy');
   return file.type.name === 'float32' && !file.type.bigEndian ? file : undefined;
 }

@@ -15,6 +15,11 @@ export interface RowSink {
   patch(data: Uint8Array, position: number): Promise<void>;
   commit(): Promise<void>;
   abort(): Promise<void>;
+  /** Names of the columns, before the first row; sinks that turn rows into a file themselves have it. */
+  describe?(about: {
+    readonly columns: readonly string[];
+    readonly counter: string | undefined;
+  }): void;
   /** Give up for now: what was written stays. Only sinks of which a part can be continued have it. */
   suspend?(): Promise<void>;
 }

@@ -9,31 +9,35 @@ import { formatFloat32 } from './formatNumber.js';
 import { formatNpyHeader } from './npyFormat.js';
 import { measureLines, measureRows, PartFile, partPath } from './partFile.js';
 import type { PartLength } from './partFile.js';
+import { ParquetPart, ParquetSink } from './parquetSink.js';
+import { recordBytes, toRecords } from './rowRecords.js';
 import { openFileSink, openSpooledSink, StreamSink } from './rowSink.js';
 import type { RowSink } from './rowSink.js';
 
 const OP = 'createRowWriter';
 
 /** Formats of rows. */
-export const ROW_FORMATS = ['csv', 'ndjson', 'npy'] as const;
+export const ROW_FORMATS = ['csv', 'ndjson', 'npy', 'parquet'] as const;
 
 /** One of ROW_FORMATS. */
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
 /** Options of createRowWriter. */
 export interface RowWriterOptions {
-  /** Names of the columns of csv and ndjson. Default x0, x1, ... */
+  /** Names of the columns, but for npy. Default x0, x1, ... */
   readonly columns?: readonly string[];
   /**
-   * Name of a first column with the number of the row, from 0. Written as an integer, so it is exact at
-   * any length; csv and ndjson only, as a row of an npy file has its number by its place.
+   * Name of a first column with the number of the row, from 0. Written as an integer (int64 in parquet),
+   * so it is exact at any length; not in npy, where a row has its number by its place.
    */
   readonly counter?: string;
   /** What `-` writes to. Default process.stdout. */
   readonly stdout?: Writable & { readonly isTTY?: boolean };
   /**
    * Let `suspend` leave the rows that are written in `<target>.part`. 'new' begins anew; 'continue' goes on
-   * after the whole rows of a part that is there. Needs `columns`. Not for `-`. Default: no part.
+   * after the whole rows of a part that is there. Needs `columns`. Not for `-`. Default: no part. A part
+   * holds the rows as they will stand in the file, but for parquet, whose part holds them as records and
+   * is turned into the file by `close`.
    */
   readonly part?: 'new' | 'continue';
 }
@@ -103,19 +107,25 @@ export class RowWriter {
   /**
    * Append rows; resolves when the receiver has taken them.
    * @param rows All blocks have the same row shape, with one value per column.
+   * @param numbers What the counter gives the rows, ascending. Default: the rows written before them, and
+   * so on.
    * @throws ShapeError when the shape differs. @throws DataError when the disk is full.
    */
-  async write(rows: Rows): Promise<void> {
+  async write(rows: Rows, numbers?: ArrayLike<number>): Promise<void> {
     this.checkOpen();
     const isFirst = this.rowShape === undefined;
-    this.checkShape(rows);
-    if (this.format === 'npy') {
+    this.checkShape(rows, numbers);
+    const own = numbers ?? Array.from({ length: rows.count }, (_, i) => this.count + i);
+    if (this.format === 'parquet') {
+      this.describe();
+      await this.sink.append(toRecords(rows, own));
+    } else if (this.format === 'npy') {
       if (isFirst) await this.sink.append(formatNpyHeader('float32', [0, ...rows.rowShape]));
       await this.sink.append(littleEndianBytes(rows.data));
     } else {
       const columns = this.columns ?? [];
       const header = isFirst && this.format === 'csv' ? this.csvHeader(columns) : '';
-      const numbering = this.counter === undefined ? undefined : this.numberingFrom(this.count);
+      const numbering = this.counter === undefined ? undefined : this.numbering(own);
       const lines = this.format === 'csv' ? csvLines(rows) : ndjsonLines(rows, columns);
       const body = numbering === undefined ? lines.join('') : lines.map(numbering).join('');
       await this.sink.append(header + body);
@@ -125,7 +135,8 @@ export class RowWriter {
 
   /**
    * Finish: a file appears under its name; standard output stays open for others.
-   * @throws ShapeError when an npy file has no rows, as their shape is not known then.
+   * @throws ShapeError when a file of npy, or of parquet without `columns`, has no rows, as their shape is
+   * not known then.
    */
   async close(): Promise<void> {
     this.checkOpen();
@@ -133,7 +144,9 @@ export class RowWriter {
     try {
       await this.finish();
     } catch (error) {
-      await this.sink.abort();
+      // What is written stays, where it can.
+      if (this.count > 0 && this.sink.suspend !== undefined) await this.sink.suspend();
+      else await this.sink.abort();
       throw error;
     }
     await this.sink.commit();
@@ -158,10 +171,11 @@ export class RowWriter {
   }
 
   private async finish(): Promise<void> {
-    if (this.format === 'npy') {
+    if (this.format === 'parquet' && this.columns !== undefined) this.describe();
+    else if (this.format === 'npy' || this.format === 'parquet') {
       if (this.rowShape === undefined) {
         const expected = 'be given at least one block';
-        throw new ShapeError({ op: OP, arg: 'an npy writer', expected, got: 'none' });
+        throw new ShapeError({ op: OP, arg: `${this.format} writer`, expected, got: 'none' });
       }
       await this.sink.patch(formatNpyHeader('float32', [this.count, ...this.rowShape]), 0);
     } else if (this.format === 'csv' && this.rowShape === undefined && this.columns !== undefined) {
@@ -169,16 +183,21 @@ export class RowWriter {
     }
   }
 
+  /** Tell a sink that makes the file itself what its columns are. */
+  private describe(): void {
+    this.sink.describe?.({ columns: this.columns ?? [], counter: this.counter });
+  }
+
   private csvHeader(columns: readonly string[]): string {
     const all = this.counter === undefined ? columns : [this.counter, ...columns];
     return `${all.map(quoteCell).join(',')}\n`;
   }
 
-  /** Puts the number of the row, `first` for the first line, in front of a line's own cells. */
-  private numberingFrom(first: number): (line: string, i: number) => string {
-    if (this.format === 'csv') return (line, i) => `${first + i},${line}`;
+  /** Puts the number of the row in front of a line's own cells. */
+  private numbering(numbers: ArrayLike<number>): (line: string, i: number) => string {
+    if (this.format === 'csv') return (line, i) => `${numbers[i]},${line}`;
     const key = JSON.stringify(this.counter);
-    return (line, i) => `{${key}:${first + i},${line.slice(1)}`;
+    return (line, i) => `{${key}:${numbers[i]},${line.slice(1)}`;
   }
 
   private checkOpen(): void {
@@ -186,7 +205,11 @@ export class RowWriter {
     throw new DomainError({ op: OP, arg: 'writer', expected: 'be open', got: 'a closed one' });
   }
 
-  private checkShape(rows: Rows): void {
+  private checkShape(rows: Rows, numbers: ArrayLike<number> | undefined): void {
+    if (numbers !== undefined && numbers.length !== rows.count) {
+      const [expected, got] = [`hold ${rows.count} numbers, one a row`, String(numbers.length)];
+      throw new ShapeError({ op: OP, arg: 'numbers', expected, got });
+    }
     const width = rowSize(rows);
     const shape = this.rowShape ?? rows.rowShape;
     this.columns ??= Array.from({ length: width }, (_, i) => `x${i}`);
@@ -238,14 +261,15 @@ function ndjsonLines(rows: Rows, columns: readonly string[]): string[] {
  * - `csv`: a header, then one line per row; NaN and infinities as `NaN`, `Infinity`.
  * - `ndjson`: one JSON object per line; NaN and infinities as null.
  * - `npy`: one float32 array [rows, ...row shape].
+ * - `parquet`: float columns in row groups of 131072 rows (snappy).
  *
  * Numbers in text are the shortest that read back as the same float32.
  *
  * @param target A path; the file appears there when the writer is closed. `-` is standard output.
- * @param format csv, ndjson or npy.
+ * @param format csv, ndjson, npy or parquet.
  * @param options Names of the columns, and of one that counts rows.
  * @returns The writer; call `close`, or `abort` after a failure.
- * @throws DataError when the file cannot be written, or npy would go to a terminal.
+ * @throws DataError when the file cannot be written, or npy or parquet would go to a terminal.
  * @throws DomainError for an unknown format.
  * @example
  * const writer = await createRowWriter('scores.csv', 'csv', { columns: ['score'] });
@@ -266,7 +290,8 @@ export async function createRowWriter(
   const { columns, counter, part } = options;
   if (part !== undefined && target !== '-') {
     const { rows, bytes } = part === 'new' ? NO_ROWS : await measurePart(target, format, columns);
-    const sink = await PartFile.open(target, bytes);
+    const opened = format === 'parquet' ? ParquetPart : PartFile;
+    const sink = await opened.open(target, bytes);
     return new RowWriter(sink, format, columns, counter, rows);
   }
   const sink = await openSink(target, format, options.stdout);
@@ -283,6 +308,7 @@ async function measurePart(
   const part = await partPath(target);
   if (columns === undefined || !existsSync(part)) return NO_ROWS;
   const width = columns.length;
+  if (format === 'parquet') return measureRows(part, 0, recordBytes(width));
   const found =
     format === 'npy'
       ? await measureRows(part, formatNpyHeader('float32', [0, width]).length, 4 * width)
@@ -296,17 +322,17 @@ async function openSink(
   format: RowFormat,
   stdout: RowWriterOptions['stdout'],
 ): Promise<RowSink> {
-  if (target !== '-') return openFileSink(target);
   const stream = stdout ?? process.stdout;
-  if (format !== 'npy') return new StreamSink(stream);
-  if (stream.isTTY === true) {
+  if (target === '-' && stream.isTTY === true && (format === 'npy' || format === 'parquet')) {
     throw new DataError({
       op: OP,
       arg: 'standard output',
-      expected: 'be a file or a pipe for npy',
+      expected: `be a file or a pipe for ${format}`,
       got: 'a terminal',
       fix: 'Name a file, or use csv.',
     });
   }
-  return openSpooledSink(stream);
+  if (format === 'npy' && target === '-') return openSpooledSink(stream);
+  const sink = target === '-' ? new StreamSink(stream) : await openFileSink(target);
+  return format === 'parquet' ? new ParquetSink(sink) : sink;
 }

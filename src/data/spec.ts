@@ -3,17 +3,29 @@ import { DataError } from '../errors.js';
 const OP = 'data';
 
 /** Formats that a path can name. */
-export type FileFormat = 'npy' | 'idx' | 'csv';
+export type FileFormat = 'npy' | 'idx' | 'csv' | 'ndjson' | 'parquet';
 
-const SETTINGS = ['target', 'task', 'header', 'labels', 'targets', 'shape', 'scale'] as const;
+const SETTINGS = [
+  'target',
+  'task',
+  'header',
+  'labels',
+  'targets',
+  'shape',
+  'scale',
+  'format',
+] as const;
 type Setting = (typeof SETTINGS)[number];
 
 /** Settings that each format understands. */
 const ALLOWED: Readonly<Record<FileFormat, readonly Setting[]>> = {
-  csv: ['target', 'task', 'header', 'shape', 'scale'],
-  npy: ['labels', 'targets', 'shape', 'scale'],
-  idx: ['labels', 'targets', 'shape', 'scale'],
+  csv: ['target', 'task', 'header', 'shape', 'scale', 'format'],
+  ndjson: ['target', 'task', 'shape', 'scale', 'format'],
+  parquet: ['target', 'task', 'shape', 'scale', 'format'],
+  npy: ['labels', 'targets', 'shape', 'scale', 'format'],
+  idx: ['labels', 'targets', 'shape', 'scale', 'format'],
 };
+const FORMATS = Object.keys(ALLOWED) as FileFormat[];
 
 /** A file spec, taken apart: `digits.csv#target=label#shape=28x28x1#scale=255`. */
 export interface FileSpec {
@@ -35,6 +47,8 @@ export function formatOf(path: string): FileFormat | undefined {
   const name = path.replace(/\.gz$/, '');
   if (/\.npy$/i.test(name)) return 'npy';
   if (/\.(csv|tsv)$/i.test(name)) return 'csv';
+  if (/\.(ndjson|jsonl)$/i.test(name)) return 'ndjson';
+  if (/\.(parquet|pq)$/i.test(path)) return 'parquet';
   if (/[.-]idx\d(-ubyte)?$|\.idx$/i.test(name)) return 'idx';
   return undefined;
 }
@@ -48,17 +62,21 @@ export function parseFileSpec(spec: string): FileSpec {
   const [path, ...parts] = spec.split(new RegExp(`#(?=(?:${SETTINGS.join('|')})=)`));
   const fail = (expected: string, got: string, fix?: string): DataError =>
     new DataError({ op: OP, arg: spec, expected, got, ...(fix === undefined ? {} : { fix }) });
-  const format = formatOf(path);
+  const asked = parts.find((part) => part.startsWith('format='))?.slice('format='.length);
+  const format = asked === undefined ? formatOf(path) : FORMATS.find((one) => one === asked);
   if (format === undefined) {
+    if (asked !== undefined) throw fail(`set format to ${FORMATS.join(', ')}`, `'${asked}'`);
     const unknown = /#(\w+)=/.exec(path)?.[1];
     if (unknown !== undefined) {
       throw fail(`use the settings ${SETTINGS.join(', ')}`, `'${unknown}'`);
     }
-    const rule = 'name a data set (see the list) or a file .npy, .csv, .tsv or -idxN-ubyte[.gz]';
+    const rule =
+      'name a data set (see the list) or a file .npy, .csv, .tsv, .ndjson, -idxN-ubyte[.gz] or .parquet';
     throw fail(
       rule,
       `'${path}'`,
-      'Data sets: mnist, fashion-mnist, kmnist, cifar10 (each with :train or :test), abalone.',
+      'Data sets: mnist, fashion-mnist, kmnist, cifar10 (each with :train or :test), abalone. A file ' +
+        'of another name needs #format=.',
     );
   }
   const settings = new Map<Setting, string>();
@@ -83,6 +101,7 @@ function readSettings(
 ): Partial<Omit<FileSpec, 'path' | 'format'>> {
   const out: { -readonly [K in keyof FileSpec]?: FileSpec[K] } = {};
   for (const [key, value] of settings) {
+    if (key === 'format') continue;
     if (key === 'target' || key === 'labels' || key === 'targets') out[key] = value;
     else if (key === 'task') {
       if (value !== 'classification' && value !== 'regression') {

@@ -173,7 +173,7 @@ describe('createRowWriter', () => {
       const writer = await createRowWriter('-', format, { stdout: new Sink('gone') });
       await writer.write(rowsOf(1, 1));
       await writer.write(rowsOf(1, 1));
-      expect(writer.isStopped).toBe(format !== 'npy');
+      expect(writer.isStopped).toBe(format === 'csv' || format === 'ndjson');
       await writer.close();
     }
     const full = await createRowWriter('-', 'csv', { stdout: new Sink('full') });
@@ -190,7 +190,7 @@ describe('createRowWriter', () => {
     );
     const unknown = createRowWriter(files.path('x'), 'xlsx' as RowFormat);
     expect(await failureOf(unknown)).toContain(
-      "format must be one of csv, ndjson, npy, got 'xlsx'",
+      "format must be one of csv, ndjson, npy, parquet, got 'xlsx'",
     );
     const empty = await createRowWriter(files.path('empty.npy'), 'npy');
     expect(await failureOf(empty.close())).toContain('must be given at least one block');
