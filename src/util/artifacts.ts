@@ -22,7 +22,8 @@ export interface Artifacts {
 }
 
 /**
- * Check that saved artifacts are those of a model, in the format that this version reads.
+ * Check that saved artifacts are those of a model, in a format that this version reads.
+ * @param formats What it reads, the newest last.
  * @param again How to make them anew, such as "fit the scorer again".
  * @throws DataError naming both formats and what to do.
  */
@@ -30,13 +31,16 @@ export function checkFormat(
   op: string,
   { model, formatVersion }: Pick<Artifacts, 'model' | 'formatVersion'>,
   wanted: string,
-  format: number,
+  formats: number | readonly number[],
   again: string,
 ): void {
+  const known = [formats].flat();
   if (model !== wanted) {
     throw new DataError({ op, arg: 'model', expected: `be '${wanted}'`, got: `'${model}'` });
   }
-  if (formatVersion === format) return;
+  if (known.includes(formatVersion)) return;
+  const format = known[known.length - 1];
+  const readable = known.join(' or ');
   const [writer, mend] =
     formatVersion < format
       ? ['An older', `${again} and save it, or load it with the version that wrote it`]
@@ -44,8 +48,8 @@ export function checkFormat(
   throw new DataError({
     op,
     arg: 'formatVersion',
-    expected: `be ${format}`,
+    expected: `be ${readable}`,
     got: String(formatVersion),
-    fix: `${writer} version of this package wrote format ${formatVersion}, this one reads format ${format}: ${mend}.`,
+    fix: `${writer} version of this package wrote format ${formatVersion}, this one reads format ${readable}: ${mend}.`,
   });
 }

@@ -45,6 +45,8 @@ export type WeightLayer =
 /** A layer as plain data; shapes are those of one row. */
 export type Layer =
   | WeightLayer
+  /** Of 2x2, to ceil(size / 2) rows and columns. */
+  | { readonly kind: 'maxPool' }
   | { readonly kind: 'reshape'; readonly out: readonly number[] }
   | { readonly kind: 'dropout'; readonly rate: number };
 
@@ -68,7 +70,7 @@ export function halved(size: number, stride = STRIDE): number {
 /** The weights of a chain of layers, named `<prefix>.<position>.kernel` and `.bias`. */
 export function parameterSpecs(prefix: string, layers: readonly Layer[]): ParameterSpec[] {
   return layers.flatMap((layer, i) => {
-    if (layer.kind === 'reshape' || layer.kind === 'dropout') return [];
+    if (layer.kind === 'reshape' || layer.kind === 'dropout' || layer.kind === 'maxPool') return [];
     const init = layer.then === 'relu' || layer.then === 'leakyRelu' ? 'he' : 'glorot';
     const [shape, fanIn, fanOut] = kernelShape(layer);
     const channels = layer.kind === 'dense' ? layer.out : layer.out[2];
@@ -126,6 +128,8 @@ export function runLayers(
     switch (layer.kind) {
       case 'reshape':
         return value.reshape([value.shape[0], ...layer.out]);
+      case 'maxPool':
+        return tf.maxPool(value as Tensor4D, STRIDE, STRIDE, 'same');
       case 'dropout':
         return noise === undefined ? value : dropout(value, layer.rate, noise);
       default: {

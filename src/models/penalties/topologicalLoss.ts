@@ -50,16 +50,16 @@ function fixedTree(distances: Tensor): Tensor {
 export function spanningTree(distances: Tensor2D): Tensor2D {
   return tf.tidy(() => {
     const b = distances.shape[0];
-    const lengths = tf.maximum<Tensor2D>(distances, tf.transpose(distances));
+    const lengths = tf.maximum<Tensor2D>(distances, tf.transpose<Tensor2D>(distances));
     const positions = edgePositions(b);
     const rounds = Math.ceil(Math.log2(Math.max(2, b)));
     let together: Tensor2D = tf.eye(b);
     let tree: Tensor2D = tf.zeros([b, b]);
     for (let round = 0; round < rounds; round++) {
-      const outside = tf.sub(1, together);
+      const outside = tf.sub<Tensor2D>(1, together);
       const shortest = leastOfComponent(lengths, outside, together);
       const first = leastOfComponent(positions, shortest, together);
-      tree = tf.maximum(tree, tf.maximum(first, tf.transpose(first)));
+      tree = tf.maximum(tree, tf.maximum<Tensor2D>(first, tf.transpose<Tensor2D>(first)));
       together = closure(tf.maximum<Tensor2D>(together, tree), rounds);
     }
     return tree;

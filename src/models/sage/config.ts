@@ -71,7 +71,7 @@ const stageRates = z.strictObject(
 const schema = z.strictObject({
   version: z.literal(1, { error: 'be 1' }).default(1),
   task: choice('auto', 'classification', 'regression').default('auto'),
-  architecture: choice('mlp', 'conv').default('mlp'),
+  architecture: choice('mlp', 'conv', 'conv-pool').default('mlp'),
   hidden: widths.default([384, 128]),
   convWidth: integer(1, COUNT).default(16),
   latentDim: integer(1, COUNT).default(32),
@@ -96,7 +96,8 @@ const schema = z.strictObject({
   calibrationFraction: real(0.001, 0.9).default(0.1),
   calibrationLimit: integer(1, COUNT, 'null or an integer').nullable().default(null),
   temperatureScaling: flag().default(true),
-  ensemble: choice('geometric').default('geometric'),
+  reconstructionTest: choice('combined', 'error').default('combined'),
+  ensemble: choice('geometric', 'harmonic', 'minimum').default('geometric'),
   compat: flag().default(false),
   seed: integer(0, 2 ** 32 - 1).default(1),
 });
@@ -109,7 +110,8 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
  * - `task` ('auto'): 'classification' or 'regression'; 'auto' takes it from the targets.
  * - `architecture` ('mlp'): 'mlp' of `hidden` ([384, 128]) units, mirrored in the decoder; 'conv' is
  *   three 3x3 convolutions of stride 2 with `convWidth` (16), twice and twice as many channels and
- *   their mirror, for rows of shape [height, width, channels].
+ *   their mirror, for rows of shape [height, width, channels]; 'conv-pool' is two 3x3 convolutions of
+ *   `convWidth` channels at full size, a 2x2 pooling and 196 units, and back.
  * - `latentDim` (32); `headHidden` ([20]) units between latents and output; `activation` ('leakyRelu',
  *   slope 0.01); `dropout` (0) after each hidden layer.
  * - `standardize` ('auto'): rows to mean 0 and standard deviation 1 per feature; 'auto' does so when
@@ -126,8 +128,12 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
  * - `calibrationFraction` (0.1) of the rows given to fit is held out to calibrate, when no calibration
  *   set is given; at most `calibrationLimit` (null = all) calibration rows are used.
  * - `temperatureScaling` (true) of a classifier's logits on the calibration rows.
- * - `ensemble` ('geometric'): geometric mean of the three probabilities.
- * - `compat` (false): the authors' definition of the scores, with its ties and zeros.
+ * - `reconstructionTest` ('combined'): 'combined' asks whether a row's error is large, large where
+ *   training rows have little, or too small; 'error' is the mean squared error, as with `compat`.
+ * - `ensemble` ('geometric'): how the three probabilities become one: their 'geometric' mean, their
+ *   'harmonic' mean, in which a small one counts more, or the 'minimum'.
+ * - `compat` (false): the authors' definition of the scores, with its ties and zeros. It leaves
+ *   `reconstructionTest` out of account.
  * - `seed` (1) of weights, order of rows, dropout and splits.
  */
 export type SageConfig = DeepReadonly<z.output<typeof schema>>;
@@ -144,6 +150,14 @@ export function epochsFor({ epochs, batchSize }: SageConfig, rows: number): numb
   if (epochs !== 'auto') return epochs;
   const wanted = Math.ceil(AUTO_STEPS / Math.ceil(rows / batchSize));
   return Math.min(MOST_EPOCHS, Math.max(FEWEST_EPOCHS, wanted));
+}
+
+/** The test in use: the published scores know the error only. */
+export function reconstructionTest({
+  compat,
+  reconstructionTest: asked,
+}: SageConfig): SageConfig['reconstructionTest'] {
+  return compat ? 'error' : asked;
 }
 
 /** Keys of the config, in order. */

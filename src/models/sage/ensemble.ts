@@ -1,4 +1,5 @@
 import { countBelow } from '../../metrics/empirical.js';
+import type { SageConfig } from './config.js';
 import type { SageReference } from './state.js';
 
 /** Names of the sub-scores, in order. */
@@ -10,7 +11,7 @@ export type RawScores = Readonly<Record<SubScore, Float64Array>>;
 
 /** Probabilities and their combination, one value per row. */
 export interface EnsembleScores extends Record<SubScore, Float32Array> {
-  /** Geometric mean of the three probabilities. */
+  /** The three probabilities as one: their mean, of the kind that `ensemble` says. */
   readonly score: Float32Array;
   /** Order beyond the ends of the reference, <= 0; high = like the training data. */
   readonly tieBreak: Float64Array;
@@ -48,21 +49,33 @@ export function tailScale(sorted: Float64Array): number {
   return sum / count || sorted[n - 1] - sorted[0] || 1;
 }
 
+/** How the three become one. */
+export type Ensemble = SageConfig['ensemble'];
+
 /**
- * Turn raw values into probabilities and combine them: score = (p_distance p_reconstruction
- * p_task)^(1/3).
+ * Turn raw values into probabilities and combine them. The score is, of the three probabilities,
+ * - 'geometric': (p_distance p_reconstruction p_task)^(1/3);
+ * - 'harmonic': 3 / (1 / p_distance + 1 / p_reconstruction + 1 / p_task);
+ * - 'minimum': the smallest.
  *
  * All values beyond the largest reference value share p = 1 / (n + 1). To keep their order, log p is
- * continued by an exponential tail: t(v) = -max(0, v - max(ref)) / s with s = {@link tailScale}. Then
- * tieBreak = (t_distance + t_reconstruction + t_task) / 3 and ranking = log(score) + tieBreak.
+ * continued by an exponential tail: t(v) = -max(0, v - max(ref)) / s with s = {@link tailScale}. For
+ * 'geometric' tieBreak = t_distance + t_reconstruction + t_task: the sum, not the mean, since a row that
+ * one sub-score finds far beyond anything in the reference is strange, whatever the other two say. The
+ * others are led by the smallest probability anyway: their ranking combines log p + t as the score
+ * combines log p, and tieBreak is what that adds. ranking = log(score) + tieBreak.
  *
  * With compat the zeros and ties of the authors' definition stay: tieBreak is 0 and ranking is
  * log(score), -Infinity where a probability is 0.
+ *
+ * References: Wilson, The harmonic mean p-value for combining dependent tests, 2019; Tippett, The Methods
+ * of Statistics, 1931 (minimum).
  */
 export function combineScores(
   raw: RawScores,
   reference: SageReference,
   compat: boolean,
+  ensemble: Ensemble = 'geometric',
 ): EnsembleScores {
   const rows = raw.distance.length;
   const out = {
@@ -73,18 +86,47 @@ export function combineScores(
     tieBreak: new Float64Array(rows),
     ranking: new Float64Array(rows),
   };
-  for (const name of SUB_SCORES) {
-    const sorted = reference[name];
-    const scale = tailScale(sorted);
-    const last = sorted[sorted.length - 1];
-    raw[name].forEach((value, i) => {
+  const scales = SUB_SCORES.map((name) => tailScale(reference[name]));
+  const logs = new Float64Array(SUB_SCORES.length);
+  const tails = new Float64Array(SUB_SCORES.length);
+  for (let i = 0; i < rows; i++) {
+    SUB_SCORES.forEach((name, s) => {
+      const sorted = reference[name];
+      const value = raw[name][i];
       const probability = probabilityOf(sorted, value, compat);
       out[name][i] = probability;
-      out.ranking[i] += Math.log(probability) / SUB_SCORES.length;
-      if (!compat && value > last) out.tieBreak[i] -= (value - last) / scale / SUB_SCORES.length;
+      logs[s] = Math.log(probability);
+      const over = value - sorted[sorted.length - 1];
+      tails[s] = compat || over <= 0 ? 0 : over / scales[s];
     });
+    const logScore = logMean(logs, ensemble);
+    out.score[i] = Math.min(1, Math.exp(logScore));
+    const continued = logs.map((log, s) => log - tails[s]);
+    const beyond =
+      ensemble === 'geometric' ? 0 - sumOf(tails) : logMean(continued, ensemble) - logScore;
+    out.tieBreak[i] = compat ? 0 : Math.min(0, beyond);
+    out.ranking[i] = logScore + out.tieBreak[i];
   }
-  out.score = Float32Array.from(out.ranking, (logScore) => Math.min(1, Math.exp(logScore)));
-  out.ranking = out.ranking.map((logScore, i) => logScore + out.tieBreak[i]);
   return out;
+}
+
+function sumOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+/** log of the mean of probabilities, from their logarithms. */
+function logMean(logs: Float64Array, ensemble: Ensemble): number {
+  switch (ensemble) {
+    case 'geometric':
+      return sumOf(logs) / logs.length;
+    case 'minimum':
+      return Math.min(...logs);
+    case 'harmonic': {
+      // The least one is taken out before the exponential, so nothing overflows.
+      const least = Math.min(...logs);
+      if (least === -Infinity) return least;
+      const sum = logs.reduce((all, log) => all + Math.exp(least - log), 0);
+      return least + Math.log(logs.length / sum);
+    }
+  }
 }

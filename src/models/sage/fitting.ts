@@ -8,12 +8,14 @@ import { isConvolution } from '../layers/layer.js';
 import { createParameters, disposeParameters } from '../layers/parameters.js';
 import { requireKernels } from '../layers/requireKernels.js';
 import { fitTemperature } from '../../util/softmax.js';
+import { reconstructionTest } from './config.js';
 import type { SageConfig } from './config.js';
 import { collectRows, encodeBatch } from './forward.js';
 import { planNetwork } from './network.js';
 import type { SageNetwork } from './network.js';
 import { measureRows, taskUncertainty } from './rawScores.js';
 import type { Measured } from './rawScores.js';
+import { measureResiduals } from './residuals.js';
 import { measureScaler } from './scaler.js';
 import { outputsOf } from './state.js';
 import type { SageBank, SageCore, SageReference, SageState, SageTask } from './state.js';
@@ -93,14 +95,12 @@ function planFit(config: SageConfig, data: Labelled, { calibration }: SageFitOpt
     checkLabelled('calibration.x', 'calibration.targets', calibration, data);
   }
   const network = planNetwork(config, data.x.rowShape, outputsOf(task));
-  if ([...network.encoder, ...network.decoder].some(isConvolution)) {
+  const layers = [...network.encoder, ...network.decoder];
+  if (layers.some(isConvolution)) {
     const kernels = ['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'];
-    requireKernels(
-      OP,
-      "architecture 'conv'",
-      kernels,
-      "Use architecture 'mlp' or another backend.",
-    );
+    if (layers.some(({ kind }) => kind === 'maxPool')) kernels.push('MaxPool', 'MaxPoolGrad');
+    const what = `architecture '${config.architecture}'`;
+    requireKernels(OP, what, kernels, "Use architecture 'mlp' or another backend.");
   }
   const rng = new Rng(config.seed);
   const [split, weights, training] = [rng.fork(0), rng.fork(1), rng.fork(2)];
@@ -243,13 +243,17 @@ function checkNeighbours({ k, compat }: SageConfig, bank: number): void {
 
 async function makeBank(
   core: SageCore,
-  { latentDim }: SageConfig,
+  config: SageConfig,
   x: Rows,
   targets: Targets,
   { signal }: SageFitOptions,
 ): Promise<SageBank> {
+  const { latentDim } = config;
+  const isCombined = reconstructionTest(config) === 'combined';
+  const residuals = isCombined ? await measureResiduals(core, x, { signal }) : undefined;
   const latents = await collectRows(core, x, latentDim, { signal }, (b) => encodeBatch(core, b));
   return {
+    residuals,
     latents: tf.tensor2d(latents, [x.count, latentDim]),
     targets: targets.kind === 'real' ? Float64Array.from(targets.values) : undefined,
   };

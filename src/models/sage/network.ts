@@ -12,6 +12,9 @@ export interface SageNetwork {
   readonly parameters: readonly ParameterSpec[];
 }
 
+/** Units between the pooled image and the latents of 'conv-pool', as in SAGE's code. */
+const POOL_UNITS = 196;
+
 /** Channels of the convolutions, as multiples of `convWidth`. */
 const CONV_WIDTHS = [1, 2, 2] as const;
 
@@ -21,15 +24,14 @@ const CONV_WIDTHS = [1, 2, 2] as const;
  * The convolutional decoder is the transpose of strided convolutions. (The authors' MNIST decoder
  * unpools with the encoder's indices, which lead spatial information past the latents, so that its
  * reconstruction error understates novelty.)
- * @throws ShapeError when architecture 'conv' is asked for rows that are not [height, width, channels].
+ * @throws ShapeError when a convolutional architecture is asked for rows that are not [height, width, channels].
  */
 export function planNetwork(
   config: SageConfig,
   rowShape: readonly number[],
   outputs: number,
 ): SageNetwork {
-  const { encoder, decoder } =
-    config.architecture === 'mlp' ? planMlp(config, rowShape) : planConv(config, rowShape);
+  const { encoder, decoder } = planAutoencoder(config, rowShape);
   const head = planHead(config, outputs);
   return {
     encoder,
@@ -43,10 +45,39 @@ export function planNetwork(
   };
 }
 
+interface Autoencoder {
+  readonly encoder: Layer[];
+  readonly decoder: Layer[];
+}
+
+function planAutoencoder(config: SageConfig, rowShape: readonly number[]): Autoencoder {
+  switch (config.architecture) {
+    case 'mlp':
+      return planMlp(config, rowShape);
+    case 'conv':
+      return planConv(config, imageShape(config, rowShape));
+    case 'conv-pool':
+      return planConvPool(config, imageShape(config, rowShape));
+  }
+}
+
+type Image = readonly [height: number, width: number, channels: number];
+
+function imageShape({ architecture }: SageConfig, rowShape: readonly number[]): Image {
+  if (rowShape.length === 3) return [rowShape[0], rowShape[1], rowShape[2]];
+  throw new ShapeError({
+    op: 'Sage.fit',
+    arg: 'x',
+    expected: `have rows of shape [height, width, channels] for architecture '${architecture}'`,
+    got: `rows of shape ${formatShape(rowShape)}`,
+    fix: "Use architecture 'mlp'.",
+  });
+}
+
 function planMlp(
   { hidden, latentDim, activation: then, dropout }: SageConfig,
   rowShape: readonly number[],
-): { encoder: Layer[]; decoder: Layer[] } {
+): Autoencoder {
   const sizes = [sizeOf(rowShape), ...hidden];
   const last = sizes[sizes.length - 1];
   const noise = dropoutLayers(dropout);
@@ -77,19 +108,9 @@ function planMlp(
 
 function planConv(
   { convWidth, latentDim, activation: then, dropout }: SageConfig,
-  rowShape: readonly number[],
-): { encoder: Layer[]; decoder: Layer[] } {
-  if (rowShape.length !== 3) {
-    throw new ShapeError({
-      op: 'Sage.fit',
-      arg: 'x',
-      expected: "have rows of shape [height, width, channels] for architecture 'conv'",
-      got: `rows of shape ${formatShape(rowShape)}`,
-      fix: "Use architecture 'mlp'.",
-    });
-  }
-  type Image = readonly [number, number, number];
-  const images: Image[] = [[rowShape[0], rowShape[1], rowShape[2]]];
+  image: Image,
+): Autoencoder {
+  const images = [image];
   CONV_WIDTHS.forEach((multiple, i) => {
     const [height, width] = images[i];
     images.push([halved(height), halved(width), multiple * convWidth]);
@@ -117,6 +138,40 @@ function planConv(
       { kind: 'dense', in: latentDim, out: flat, then },
       { kind: 'reshape', out: deepest },
       ...up,
+    ],
+  };
+}
+
+/**
+ * Two convolutions at full size and a pooling, as in the authors' ConvSAE, and back by a transposed
+ * convolution of stride 2 (instead of their unpooling) and one at full size.
+ */
+function planConvPool(
+  { convWidth, latentDim, activation: then, dropout }: SageConfig,
+  image: Image,
+): Autoencoder {
+  const [height, width] = image;
+  const full: Image = [height, width, convWidth];
+  const pooled: Image = [halved(height), halved(width), convWidth];
+  const flat = sizeOf(pooled);
+  const noise = dropoutLayers(dropout);
+  return {
+    encoder: [
+      { kind: 'conv', stride: 1, in: image, out: full, then },
+      ...noise,
+      { kind: 'conv', stride: 1, in: full, out: full, then },
+      { kind: 'maxPool' },
+      { kind: 'reshape', out: [flat] },
+      { kind: 'dense', in: flat, out: POOL_UNITS, then },
+      { kind: 'dense', in: POOL_UNITS, out: latentDim, then: 'linear' },
+    ],
+    decoder: [
+      { kind: 'dense', in: latentDim, out: POOL_UNITS, then },
+      { kind: 'dense', in: POOL_UNITS, out: flat, then },
+      { kind: 'reshape', out: pooled },
+      { kind: 'convTranspose', in: pooled, out: full, then },
+      ...noise,
+      { kind: 'conv', stride: 1, in: full, out: image, then: 'linear' },
     ],
   };
 }

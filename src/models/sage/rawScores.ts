@@ -7,6 +7,8 @@ import { indexOfTop, negativeLogTop } from '../../util/softmax.js';
 import type { SageConfig } from './config.js';
 import { decodeBatch, encodeBatch, headBatch, overBatches } from './forward.js';
 import type { BatchOptions } from './forward.js';
+import { residualValue, residualWeights, squaredResiduals } from './residuals.js';
+import type { ResidualScale } from './residuals.js';
 import { outputsOf } from './state.js';
 import type { SageBank, SageCore } from './state.js';
 
@@ -14,7 +16,8 @@ import type { SageBank, SageCore } from './state.js';
 export interface Measured {
   /** log of the mean distance to the k nearest training latents. */
   readonly distance: Float64Array;
-  /** Mean squared reconstruction error per element, in the scale of the network's input. */
+  /** Mean squared reconstruction error per element in the scale of the network's input, or the value
+   * that {@link residualValue} makes of it. */
   readonly reconstruction: Float64Array;
   /** Logits [rows, classes], or scaled predictions [rows, 1], row-major. */
   readonly output: Float32Array;
@@ -40,6 +43,7 @@ export async function measureRows(
   const output = new Float32Array(x.count * width);
   const neighbourTarget = bank.targets === undefined ? undefined : new Float64Array(x.count);
   const { k, metric } = config;
+  const { residuals } = bank;
   await overBatches(
     core,
     x,
@@ -51,14 +55,15 @@ export async function measureRows(
       return [
         near.distances,
         near.indices,
-        squaredErrors(decodeBatch(core, latents), batch),
         headBatch(core, latents),
+        ...errorsOf(decodeBatch(core, latents), batch, residuals),
       ];
     },
-    ([distances, indices, errors, outputs], start, count) => {
+    ([distances, indices, outputs, errors, scaled], start, count) => {
       output.set(outputs, start * width);
       for (let i = 0; i < count; i++) {
-        reconstruction[start + i] = errors[i];
+        reconstruction[start + i] =
+          residuals === undefined ? errors[i] : residualValue(residuals, errors[i], scaled[i]);
         distance[start + i] = logMean(distances, i * k, k);
         if (neighbourTarget !== undefined && bank.targets !== undefined) {
           neighbourTarget[start + i] = meanAt(bank.targets, indices, i * k, k);
@@ -69,10 +74,16 @@ export async function measureRows(
   return { distance, reconstruction, output, neighbourTarget };
 }
 
-/** Mean squared difference per row [b]. */
-function squaredErrors(reconstructed: Tensor, x: Tensor): Tensor {
-  const errors = tf.squaredDifference(reconstructed, x);
-  return tf.mean(errors.reshape([x.shape[0], -1]), 1);
+/** Mean squared residual per row [b], and where there are weights their weighted mean. */
+function errorsOf(
+  reconstructed: Tensor,
+  x: Tensor,
+  residuals: ResidualScale | undefined,
+): Tensor[] {
+  const squares = squaredResiduals(reconstructed, x);
+  const errors = tf.mean(squares, 1);
+  if (residuals === undefined) return [errors];
+  return [errors, tf.mean(tf.mul(squares, residualWeights(residuals)), 1)];
 }
 
 /**

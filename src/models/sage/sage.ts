@@ -22,7 +22,7 @@ export interface SageScoreOptions extends BatchOptions {
 
 /** Scores of rows, one value per row. */
 export interface SageScores {
-  /** Geometric mean of the three probabilities, in [0, 1]; high = like the training data. */
+  /** Geometric mean (or what `ensemble` says) of the three, in [0, 1]; high = like the training data. */
   readonly score: Float32Array;
   /** Probability of a distance to the training latents this large or larger; high = like. */
   readonly distance: Float32Array;
@@ -34,12 +34,14 @@ export interface SageScores {
   readonly raw: {
     /** log of the mean distance to the k nearest training latents. */
     readonly distance: Float32Array;
-    /** Mean squared reconstruction error per element, in the scale of the network's input. */
+    /** With `reconstructionTest` 'error' the mean squared reconstruction error per element, in the scale
+     * of the network's input; with 'combined' the largest of three tests of it. */
     readonly reconstruction: Float32Array;
     /** -log of the largest class probability, or squared deviation from the neighbours' targets. */
     readonly task: Float32Array;
   };
-  /** Order of rows of equal score, <= 0: how far a row lies beyond all reference values. */
+  /** Order of rows of equal score, <= 0: how far a row lies beyond all reference values. With a
+   * reference of n rows, `score` alone ties all rows that lie beyond it in all three. */
   readonly tieBreak: Float64Array;
   /** log(score) + tieBreak: ranks rows without ties at the low end; high = like. Use it for AUROC. */
   readonly ranking: Float64Array;
@@ -130,7 +132,7 @@ export class Sage {
         ? ({ kind: 'class', classes: state.task.classes } as const)
         : ({ kind: 'real' } as const);
     if (targets !== undefined) checkTargets(op, 'targets', targets, x.count, like);
-    const { compat } = this.config;
+    const { compat, ensemble } = this.config;
     if (compat && like.kind === 'real' && targets === undefined) {
       throw new DomainError({
         op,
@@ -146,7 +148,7 @@ export class Sage {
     const task = taskUncertainty(state, output, state.temperature, expected);
     const raw = { distance: measured.distance, reconstruction: measured.reconstruction, task };
     return {
-      ...combineScores(raw, state.reference, compat),
+      ...combineScores(raw, state.reference, compat, ensemble),
       raw: {
         distance: Float32Array.from(raw.distance),
         reconstruction: Float32Array.from(raw.reconstruction),

@@ -2,6 +2,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import { disposeParameters } from '../layers/parameters.js';
 import type { Parameters } from '../layers/layer.js';
 import type { SageNetwork } from './network.js';
+import type { ResidualScale } from './residuals.js';
 import type { Scaler } from './scaler.js';
 
 /** What the head learnt to predict. */
@@ -24,12 +25,14 @@ export interface SageCore {
   readonly scaler: Scaler | undefined;
 }
 
-/** Training rows that neighbours are looked up in; the latents stay on the device. */
+/** What is kept of the training rows to compare new ones with; the latents stay on the device. */
 export interface SageBank {
   /** Shape [n, latentDim]. */
   readonly latents: Tensor2D;
   /** Targets of the same rows in their own unit; regression only. */
   readonly targets: Float64Array | undefined;
+  /** Undefined where the reconstruction value is the mean squared error itself. */
+  readonly residuals: ResidualScale | undefined;
 }
 
 /** Raw values of the reference rows, ascending: what probabilities are read from. */

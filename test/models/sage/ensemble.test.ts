@@ -9,6 +9,10 @@ const value = fc.double({ min: -50, max: 50, noNaN: true });
 const reference = fc
   .array(value, { minLength: 1, maxLength: 30 })
   .map((list) => Float64Array.from(list).sort());
+/** Whole numbers: gaps so small that their quotients overflow do not occur. */
+const wholeReference = fc
+  .array(fc.integer({ min: -50, max: 50 }), { minLength: 1, maxLength: 30 })
+  .map((list) => Float64Array.from(list).sort());
 const triple = fc.tuple(value, value, value);
 
 function rawOf(rows: readonly (readonly [number, number, number])[]): RawScores {
@@ -62,6 +66,45 @@ describe('combineScores', () => {
           expect(ranking[1]).toBeLessThanOrEqual(ranking[0]);
         },
       ),
+      PROPERTY,
+    );
+  });
+
+  it('golden: harmonic mean and minimum', () => {
+    const rows = rawOf([[2, 3, 0]]);
+    const sorted = same(Float64Array.of(1, 2, 3));
+    const harmonic = combineScores(rows, sorted, false, 'harmonic');
+    expect(harmonic.score[0]).toBeCloseTo(3 / (1 / 0.75 + 1 / 0.5 + 1), 6);
+    expect(combineScores(rows, sorted, false, 'minimum').score[0]).toBe(0.5);
+    expect(combineScores(rawOf([[9, 2, 2]]), sorted, true, 'harmonic').score[0]).toBe(0);
+  });
+
+  it('golden: beyond the reference the geometric ranking falls by the sum of the tails', () => {
+    const sorted = Float64Array.of(1, 2, 3);
+    // The largest tenth is one row: its excess over the value below it is 1.
+    expect(tailScale(sorted)).toBe(1);
+    const { tieBreak, ranking } = combineScores(rawOf([[5, 3, 3.5]]), same(sorted), false);
+    expect(tieBreak[0]).toBeCloseTo(-2.5, 12);
+    expect(ranking[0]).toBeCloseTo(Math.log(0.25 * 0.5 * 0.25) / 3 - 2.5, 12);
+  });
+
+  it('property: minimum <= harmonic <= geometric, and a far sub-score leads each ranking', () => {
+    fc.assert(
+      fc.property(wholeReference, triple, (sorted, row) => {
+        const of = (kind: 'geometric' | 'harmonic' | 'minimum', values = row): number[] => {
+          const { score, ranking } = combineScores(rawOf([values]), same(sorted), false, kind);
+          return [score[0], ranking[0]];
+        };
+        const [[least], [middle], [most]] = [of('minimum'), of('harmonic'), of('geometric')];
+        expect(least).toBeLessThanOrEqual(middle + 1e-6);
+        expect(middle).toBeLessThanOrEqual(most + 1e-6);
+        for (const kind of ['geometric', 'harmonic', 'minimum'] as const) {
+          const far = of(kind, [1e6, row[1], row[2]]);
+          const farther = of(kind, [2e6, row[1], row[2]]);
+          expect(farther[1]).toBeLessThan(far[1]);
+          expect(far[1]).toBeLessThan(of(kind)[1]);
+        }
+      }),
       PROPERTY,
     );
   });

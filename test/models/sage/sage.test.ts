@@ -66,6 +66,9 @@ describe('Sage variants', () => {
     ['two-stage with a centre loss', { training: 'two-stage', lossWeights: { center: 0.1 } }],
     ['relu, dropout and hidden head', { activation: 'relu', dropout: 0.1, headHidden: [8] }],
     ['no hidden layer, euclidean', { hidden: [], metric: 'euclidean' }],
+    ['harmonic mean', { ensemble: 'harmonic' }],
+    ['minimum', { ensemble: 'minimum' }],
+    ['the error alone', { reconstructionTest: 'error' }],
     ['limits on bank and calibration', { bankLimit: 40, calibrationLimit: 20 }],
   ])('%s: learns the toy and tells rows apart', async (_, config) => {
     const test = blobs(60, 5);
@@ -74,6 +77,28 @@ describe('Sage variants', () => {
     );
     expect(accuracy(near.prediction, test.targets.values)).toBeGreaterThan(0.98);
     expect(auroc(near.ranking, far.ranking)).toBeGreaterThan(0.95);
+  });
+
+  it('conv-pool: learns images and reconstructs them in their shape', async () => {
+    const config = {
+      architecture: 'conv-pool',
+      convWidth: 3,
+      dropout: 0.1,
+      epochs: 25,
+      batchSize: 16,
+    } as const;
+    const test = halves(20, 2);
+    await withSage(config, halves(80, 1), async (sage) => {
+      const near = await sage.score(test.x);
+      expect(accuracy(near.prediction, test.targets.values)).toBe(1);
+      const far = await sage.score(noise(20, [8, 8, 1], 3));
+      expect(auroc(near.ranking, far.ranking)).toBeGreaterThan(0.95);
+      const back = await sage.reconstruct(test.x);
+      expect(back.rowShape).toEqual([8, 8, 1]);
+      expect(rmse(back.data, test.x.data)).toBeLessThan(0.2);
+      const { arrays } = await sage.toArtifacts();
+      expect(arrays['encoder.5.kernel'].shape).toEqual([4 * 4 * 3, 196]);
+    });
   });
 
   it('conv: learns images and reconstructs them in their shape', async () => {
@@ -273,7 +298,7 @@ describe('Sage refuses', () => {
         Sage.fromArtifacts({ ...artifacts, ...change });
       expect(load({ model: 'other' })).toThrow(DataError);
       expect(load({ model: 'other' })).toThrow("model must be 'sage', got 'other'");
-      expect(load({ formatVersion: 2 })).toThrow('formatVersion must be 1, got 2');
+      expect(load({ formatVersion: 3 })).toThrow('formatVersion must be 1 or 2, got 3');
       expect(load({ config: {} })).toThrow('config.fitted must be as toArtifacts wrote it');
       expect(load({ arrays: {} })).toThrow("array 'input.mean' must be there");
       const swap = (name: string, array: object): object => ({
