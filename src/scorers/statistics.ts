@@ -40,9 +40,15 @@ export function classesOf(rows: Rows, labels: Int32Array): Classes {
   return { ids, members, means: members.map((own) => meanOf(rows, own)) };
 }
 
+/** Rows that {@link scatter} takes at a time: two columns of them lie in the nearest cache. */
+const PACKED_ROWS = 128;
+
 /**
  * Sum of w_i (x_i - c_i)(x_i - c_i)^T over the chosen rows, float64, d x d.
- * @param center The c of a row. @param weight The w of a row; default 1.
+ *
+ * Rows are packed column by column, a block at a time, and entries are summed two by two columns at once: each
+ * value read enters two products, and sums stay in registers.
+ * @param center The c of a row. @param weight The w of a row, >= 0; default 1. Rows of weight 0 cost nothing.
  */
 export function scatter(
   rows: Rows,
@@ -50,21 +56,62 @@ export function scatter(
   weight: (row: number) => number = () => 1,
 ): Float64Array {
   const d = rows.rowShape[0];
-  const out = new Float64Array(d * d);
-  const shifted = new Float64Array(d);
+  // An odd last column gets a partner of zeros.
+  const width = d + (d % 2);
+  const pack = new Float64Array(width * PACKED_ROWS);
+  const sums = new Float64Array(width * width);
+  let packed = 0;
   for (let i = 0; i < rows.count; i++) {
     const w = weight(i);
-    if (w === 0) continue;
-    const c = center(i);
-    for (let j = 0; j < d; j++) shifted[j] = rows.data[i * d + j] - c[j];
-    for (let j = 0; j < d; j++) {
-      const scaled = w * shifted[j];
-      if (scaled === 0) continue;
-      for (let l = 0; l <= j; l++) out[j * d + l] += scaled * shifted[l];
+    if (w > 0) {
+      const root = Math.sqrt(w);
+      const c = center(i);
+      const start = i * d;
+      for (let j = 0; j < d; j++) {
+        pack[j * PACKED_ROWS + packed] = root * (rows.data[start + j] - c[j]);
+      }
+      packed++;
+    }
+    if (packed === PACKED_ROWS || i === rows.count - 1) {
+      addProducts(pack, packed, width, sums);
+      packed = 0;
     }
   }
-  for (let j = 0; j < d; j++) for (let l = 0; l < j; l++) out[l * d + j] = out[j * d + l];
+  const out = new Float64Array(d * d);
+  for (let j = 0; j < d; j++) {
+    for (let l = 0; l <= j; l++) out[j * d + l] = out[l * d + j] = sums[j * width + l];
+  }
   return out;
+}
+
+/** sums[j, l] += column j . column l for l <= j, over the first `count` rows of a pack. */
+function addProducts(pack: Float64Array, count: number, width: number, sums: Float64Array): void {
+  for (let j = 0; j < width; j += 2) {
+    const a = j * PACKED_ROWS;
+    const b = a + PACKED_ROWS;
+    for (let l = 0; l <= j; l += 2) {
+      const e = l * PACKED_ROWS;
+      const f = e + PACKED_ROWS;
+      let ae = 0;
+      let af = 0;
+      let be = 0;
+      let bf = 0;
+      for (let r = 0; r < count; r++) {
+        const left = pack[a + r];
+        const right = pack[b + r];
+        const upper = pack[e + r];
+        const lower = pack[f + r];
+        ae += left * upper;
+        af += left * lower;
+        be += right * upper;
+        bf += right * lower;
+      }
+      sums[j * width + l] += ae;
+      sums[j * width + l + 1] += af;
+      sums[(j + 1) * width + l] += be;
+      sums[(j + 1) * width + l + 1] += bf;
+    }
+  }
 }
 
 /** Matrix W [d, r] with W W^T the (pseudo-)inverse of a covariance. */
