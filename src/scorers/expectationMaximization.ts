@@ -2,7 +2,7 @@ import { DomainError } from '../errors.js';
 import { Rng } from '../util/rng.js';
 import type { Rows } from '../util/rows.js';
 import { logSumExp } from '../util/softmax.js';
-import { difference, project, scatter, whiten } from './statistics.js';
+import { scatter, whiten, whitenedSquares } from './statistics.js';
 import type { Whitening } from './statistics.js';
 
 /** A normal distribution with its share of a mixture. */
@@ -166,16 +166,16 @@ function expect(
   rows: Rows,
   components: readonly Component[],
 ): { shares: Float64Array; likelihood: number } {
-  const [n, d, k] = [rows.count, rows.rowShape[0], components.length];
+  const [n, k] = [rows.count, components.length];
   const shares = new Float64Array(n * k);
-  const factors = components.map(logFactor);
+  components.forEach((component, c) => {
+    const factor = logFactor(component);
+    whitenedSquares(rows, component.mean, component.whitening).forEach((square, i) => {
+      shares[i * k + c] = factor - square / 2;
+    });
+  });
   let likelihood = 0;
   for (let i = 0; i < n; i++) {
-    const row = rows.data.subarray(i * d, (i + 1) * d);
-    components.forEach(({ mean, whitening }, c) => {
-      const white = project(difference(row, mean), whitening.matrix, whitening.rank);
-      shares[i * k + c] = factors[c] - white.reduce((sum, v) => sum + v * v, 0) / 2;
-    });
     const total = logSumExp(shares, i * k, k);
     likelihood += total / n;
     for (let c = 0; c < k; c++) shares[i * k + c] = Math.exp(shares[i * k + c] - total);
