@@ -215,7 +215,9 @@ describe('pipes', () => {
   });
 
   it('error: an unknown format', async () => {
-    expect(await failureOf(loadDataset('-#format=xlsx'))).toContain('set format to csv, ndjson, parquet, npy, idx');
+    expect(await failureOf(loadDataset('-#format=xlsx'))).toContain(
+      'set format to csv, ndjson, parquet, npy, idx',
+    );
     expect(await failureOf(loadDataset('rows.bin'))).toContain('needs #format=');
   });
 });
