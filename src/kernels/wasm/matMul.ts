@@ -4,7 +4,15 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { fillOutputs, float32View, SLAB_BYTES } from './heap.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
-import { ACTIVATION, multiplyPacked, packRight, PLAIN, reserveProduct } from './product.js';
+import { overrideKernel } from './override.js';
+import {
+  ACTIVATION,
+  isOwnActivation,
+  multiplyPacked,
+  packRight,
+  PLAIN,
+  reserveProduct,
+} from './product.js';
 import type { Product } from './product.js';
 
 /** A product as the two tfjs kernels ask for it. */
@@ -253,64 +261,47 @@ interface RawCall {
 /** tfjs kernels that finish an activation which our module does not have. */
 const FOLLOW_UP: Readonly<Record<string, string>> = { elu: 'Elu', sigmoid: 'Sigmoid' };
 
-const isOwn = (activation: string): activation is keyof typeof ACTIVATION =>
-  Object.hasOwn(ACTIVATION, activation);
-
 /** Our kernel in front of tfjs's one: theirs runs what ours does not cover or does slower. */
-function override(theirs: KernelConfig): OverridingKernel {
-  return {
-    ...theirs,
-    [OURS]: true,
-    kernelFunc: (raw) => {
-      const { inputs, attrs, backend } = raw as unknown as RawCall;
-      const activation = attrs.activation ?? 'linear';
-      const { a, b } = inputs;
-      const bias = inputs.bias ?? undefined;
-      const covered =
-        a.dtype === 'float32' &&
-        b.dtype === 'float32' &&
-        a.shape.length >= 2 &&
-        b.shape.length >= 2 &&
-        inputs.preluActivationWeights == null &&
-        (isOwn(activation) || Object.hasOwn(FOLLOW_UP, activation));
-      if (!covered) return theirs.kernelFunc(raw);
-      const call: MatMulCall = {
-        a,
-        b,
-        bias,
-        transposeA: attrs.transposeA,
-        transposeB: attrs.transposeB,
-        activation: isOwn(activation) ? activation : 'linear',
-        alpha: attrs.leakyreluAlpha ?? 0,
-      };
-      const plan = planOf(call);
-      const oddBias = bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== plan.n);
-      // tfjs leaves the result of an empty sum uninitialised.
-      const empty = plan.shape.includes(0) || plan.k === 0;
-      const transposed = attrs.transposeA || attrs.transposeB;
-      if (oddBias || (!empty && !useOurs(plan, transposed))) return theirs.kernelFunc(raw);
-      const product = multiply('matMul', call, plan, backend);
-      if (isOwn(activation)) return product;
-      const finish = tf.getKernel(FOLLOW_UP[activation], 'wasm');
-      const finished = finish.kernelFunc({ inputs: { x: product }, attrs: {}, backend });
-      backend.disposeData(product.dataId);
-      return finished;
-    },
+function override(theirs: KernelConfig): KernelConfig['kernelFunc'] {
+  return (raw) => {
+    const { inputs, attrs, backend } = raw as unknown as RawCall;
+    const activation = attrs.activation ?? 'linear';
+    const { a, b } = inputs;
+    const bias = inputs.bias ?? undefined;
+    const covered =
+      a.dtype === 'float32' &&
+      b.dtype === 'float32' &&
+      a.shape.length >= 2 &&
+      b.shape.length >= 2 &&
+      inputs.preluActivationWeights == null &&
+      (isOwnActivation(activation) || Object.hasOwn(FOLLOW_UP, activation));
+    if (!covered) return theirs.kernelFunc(raw);
+    const call: MatMulCall = {
+      a,
+      b,
+      bias,
+      transposeA: attrs.transposeA,
+      transposeB: attrs.transposeB,
+      activation: isOwnActivation(activation) ? activation : 'linear',
+      alpha: attrs.leakyreluAlpha ?? 0,
+    };
+    const plan = planOf(call);
+    const oddBias = bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== plan.n);
+    // tfjs leaves the result of an empty sum uninitialised.
+    const empty = plan.shape.includes(0) || plan.k === 0;
+    const transposed = attrs.transposeA || attrs.transposeB;
+    if (oddBias || (!empty && !useOurs(plan, transposed))) return theirs.kernelFunc(raw);
+    const product = multiply('matMul', call, plan, backend);
+    if (isOwnActivation(activation)) return product;
+    const finish = tf.getKernel(FOLLOW_UP[activation], 'wasm');
+    const finished = finish.kernelFunc({ inputs: { x: product }, attrs: {}, backend });
+    backend.disposeData(product.dataId);
+    return finished;
   };
 }
 
-const OVERRIDDEN = ['BatchMatMul', '_FusedMatMul'] as const;
-
-/** Marks our kernels, so that a second copy of this module does not stack on the first. */
-const OURS = Symbol.for('tfjs-latent.matMul');
-type OverridingKernel = KernelConfig & { readonly [OURS]?: true };
-
-/** Put our matMul over tfjs's. The set-up that tfjs runs at the start of the backend stays theirs. */
+/** Put our matMul over tfjs's. */
 export function overrideMatMul(): void {
-  for (const name of OVERRIDDEN) {
-    const theirs: OverridingKernel = tf.getKernel(name, 'wasm');
-    if (theirs[OURS] === true) continue;
-    tf.unregisterKernel(name, 'wasm');
-    tf.registerKernel(override(theirs));
-  }
+  overrideKernel('BatchMatMul', override);
+  overrideKernel('_FusedMatMul', override);
 }

@@ -6,8 +6,12 @@ import { TABLE_SIZE } from './worker.js';
 
 /** Functions of the module: each runs one chunk of a job whose arguments stand in memory. */
 export const CHUNK_FUNCTIONS = [
+  'convolutionBlock',
+  'convolutionFilterBlock',
+  'convolutionPack',
+  'depthwiseFilterSegment',
+  'depthwiseInputRow',
   'distancePack',
-  'im2colRow',
   'knnBlock',
   'matMulBlock',
   'matMulPack',
@@ -16,6 +20,7 @@ export const CHUNK_FUNCTIONS = [
   'productPack',
   'productQueries',
   'rowBlock',
+  'sumSegments',
 ] as const;
 export type ChunkFunctionName = (typeof CHUNK_FUNCTIONS)[number];
 export type ChunkFunction = (args: number, chunk: number, thread: number) => void;

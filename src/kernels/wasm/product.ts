@@ -4,6 +4,9 @@ import { float32Bits, runJob, threadInfo } from './threads.js';
 /** Activations that the module applies itself. */
 export const ACTIVATION = { linear: 0, relu: 1, relu6: 2, leakyrelu: 3 } as const;
 
+export const isOwnActivation = (activation: string): activation is keyof typeof ACTIVATION =>
+  Object.hasOwn(ACTIVATION, activation);
+
 /** Reduction block, KC in assembly/matMul.ts. */
 const REDUCTION_BLOCK = 256;
 /** Multiplications from which a product is given to all threads: about 0.1 ms on one. */

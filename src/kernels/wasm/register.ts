@@ -3,7 +3,8 @@ import '@tensorflow/tfjs-backend-wasm';
 import type { KernelConfig } from '@tensorflow/tfjs';
 import { residency } from '../../specs/residency.js';
 import { registerOnce } from '../../specs/spec.js';
-import { addConv2dBackpropFilter } from './conv2dBackpropFilter.js';
+import { overrideConvolutions } from './convolution.js';
+import { addDepthwiseGradients } from './depthwise.js';
 import { knnWasm } from './knn.js';
 import { overrideMatMul } from './matMul.js';
 import { pairwiseDistanceWasm } from './pairwiseDistance.js';
@@ -27,4 +28,5 @@ export const kernels: readonly KernelConfig[] = [
 registerOnce(kernels);
 residency.onRelease(releasePoints);
 overrideMatMul();
-addConv2dBackpropFilter();
+overrideConvolutions();
+addDepthwiseGradients();

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { withConvolutionOf } from '../../../src/kernels/wasm/convolution.js';
 import { instantiate, latentModule, Scratch } from '../../../src/kernels/wasm/module.js';
 import { chunksByWorkers, runJob } from '../../../src/kernels/wasm/threads.js';
 import { setThreads, threadInfo } from '../../../src/kernels/wasm/register.js';
@@ -77,14 +78,15 @@ describe('threads of the wasm kernels', () => {
 
   it('runs jobs of more chunks than a ticket holds', () => {
     setThreads(2);
-    const scratch = new Scratch('test', latentModule().memory);
-    const count = 9001;
-    const [images, out] = [scratch.allocate(4 * count), scratch.allocate(4 * count)];
-    scratch.float32(images, count).set(Float32Array.from({ length: count }, (_, i) => i));
-    // One pixel an image, a filter of one pixel: a copy, chunk by chunk.
-    runJob('im2colRow', [images, out, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1], count, true);
-    const copied = Array.from(scratch.float32(out, count));
-    expect(copied).toEqual(Array.from({ length: count }, (_, i) => i));
+    const [height, width] = [600, 512];
+    const x = Float32Array.from({ length: height * width * 8 }, (_, i) => Math.floor(i / 8));
+    const copied = withConvolutionOf('ours', () => {
+      // A filter of one pixel that takes the first channel: a copy, chunk by chunk.
+      const first = tf.tensor4d([1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 8, 1]);
+      return tf.conv2d(tf.tensor4d(x, [1, height, width, 8]), first, 1, 'valid');
+    });
+    expect(copied.dataSync()).toEqual(Float32Array.from({ length: height * width }, (_, i) => i));
+    copied.dispose();
   });
 
   it('lets the process end by itself', () => {

@@ -5,7 +5,9 @@
  */
 export { matMulBlock, matMulPack } from './matMul';
 export { distancePack, knnBlock, pairwiseBlock } from './distance';
-export { im2colRow } from './im2col';
+export { convolutionBlock, convolutionFilterBlock, convolutionPack } from './convolution';
+export { depthwiseFilterSegment, depthwiseInputRow } from './depthwise';
+export { sumSegments } from './segments';
 /** What modules generated at run time import, see jit/formModule.ts. */
 export { asin, asinh, cos, exp, log, log1p, pow, sin } from './functions';
 export { rowBlock } from './rowMap';

@@ -112,7 +112,8 @@ export function matMulBlock(args: usize, chunk: u32, thread: u32): void {
       }
     }
   }
-  finish(args, c, stride, rows, col0, cols);
+  const bias = <usize>load<u32>(args, BIAS);
+  finish(bias, load<u32>(args, ACTIVATION), load<f32>(args, ALPHA), c, stride, rows, col0, cols);
 }
 
 function copyEdge(edge: usize, to: usize, stride: usize, rows: u32, cols: u32, add: bool): void {
@@ -126,7 +127,7 @@ function copyEdge(edge: usize, to: usize, stride: usize, rows: u32, cols: u32, a
 }
 
 /** 4 rows of A times 8 columns of B over `count` steps, stored or added at `to`. */
-function tile(a: usize, b: usize, count: u32, to: usize, stride: usize, add: bool): void {
+export function tile(a: usize, b: usize, count: u32, to: usize, stride: usize, add: bool): void {
   let c00 = f32x4.splat(0);
   let c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0);
@@ -177,12 +178,18 @@ function tile(a: usize, b: usize, count: u32, to: usize, stride: usize, add: boo
   v128.store(to3, c31, 16);
 }
 
-/** Bias and activation over a finished block of C. */
-function finish(args: usize, c: usize, stride: usize, rows: u32, col0: u32, cols: u32): void {
-  const bias = <usize>load<u32>(args, BIAS);
-  const activation = load<u32>(args, ACTIVATION);
+/** Bias (0 for none) and activation over a finished block of C, of columns `col0` on. */
+export function finish(
+  bias: usize,
+  activation: u32,
+  alpha: f32,
+  c: usize,
+  stride: usize,
+  rows: u32,
+  col0: u32,
+  cols: u32,
+): void {
   if (bias == 0 && activation == 0) return;
-  const alpha = load<f32>(args, ALPHA);
   const alphas = f32x4.splat(alpha);
   const zeros = f32x4.splat(0);
   const sixes = f32x4.splat(6);

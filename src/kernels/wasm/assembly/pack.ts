@@ -40,7 +40,7 @@ export function packAcross(
 }
 
 /** Four source rows, contiguous along k, into four lanes of a panel whose k steps are `step` bytes apart. */
-function transposeFour(
+export function transposeFour(
   r0: usize,
   r1: usize,
   r2: usize,

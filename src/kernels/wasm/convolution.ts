@@ -1,0 +1,188 @@
+import * as tf from '@tensorflow/tfjs';
+import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { convolve, filterGradient, macsOf, NO_FINISH } from './convolutionJobs.js';
+import type { Finish } from './convolutionJobs.js';
+import { forwardPlan, inputPlan } from './convolutionPlan.js';
+import type { ConvInfo, ConvolutionPlan } from './convolutionPlan.js';
+import { fillOutputs, float32View, optionalFloat32View } from './heap.js';
+import { withScratch } from './module.js';
+import { addKernel, overrideKernel } from './override.js';
+import { ACTIVATION, isOwnActivation } from './product.js';
+
+type Shape4 = [number, number, number, number];
+
+interface ConvAttrs {
+  readonly strides: [number, number] | number;
+  readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+  readonly dataFormat: 'NHWC' | 'NCHW';
+  readonly dilations?: [number, number] | number;
+  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  readonly activation?: string;
+  readonly leakyreluAlpha?: number;
+  readonly inputShape?: Shape4;
+}
+
+interface FilterAttrs extends ConvAttrs {
+  readonly filterShape: Shape4;
+}
+
+/** The registry's untyped record, as these kernels get it. */
+interface RawCall<Attrs extends ConvAttrs = ConvAttrs> {
+  readonly inputs: {
+    readonly x: TensorInfo;
+    readonly dy: TensorInfo;
+    readonly filter: TensorInfo;
+    readonly bias?: TensorInfo | null;
+    readonly preluActivationWeights?: TensorInfo | null;
+  };
+  readonly attrs: Attrs;
+  readonly backend: BackendWasm;
+}
+
+function infoOf(xShape: readonly number[], filterShape: Shape4, attrs: ConvAttrs): ConvInfo {
+  return tf.backend_util.computeConv2DInfo(
+    xShape as Shape4,
+    filterShape,
+    attrs.strides,
+    attrs.dilations ?? 1,
+    attrs.pad,
+    attrs.dimRoundingMode,
+    false,
+    'channelsLast',
+  );
+}
+
+/** A fresh float32 output that `compute` fills; zeros when there is nothing to sum up. */
+function filled(
+  op: string,
+  backend: BackendWasm,
+  shape: number[],
+  plan: ConvolutionPlan,
+  compute: (scratch: Parameters<Parameters<typeof withScratch>[1]>[0], out: Float32Array) => void,
+): TensorInfo {
+  const out = backend.makeOutput(shape, 'float32');
+  const [info] = fillOutputs(backend, [out], () => {
+    if (macsOf(plan) === 0) float32View(backend, out).fill(0);
+    else withScratch(op, (scratch) => compute(scratch, float32View(backend, out)));
+  });
+  return info;
+}
+
+function convolution({ inputs, attrs, backend }: RawCall, info: ConvInfo): TensorInfo {
+  const plan = forwardPlan(info);
+  return filled('conv2d', backend, info.outShape, plan, (scratch, out) => {
+    const activation = attrs.activation ?? 'linear';
+    const finish: Finish = {
+      bias: optionalFloat32View(backend, inputs.bias ?? undefined),
+      activation: isOwnActivation(activation) ? ACTIVATION[activation] : ACTIVATION.linear,
+      alpha: attrs.leakyreluAlpha ?? 0,
+    };
+    const [x, filter] = [float32View(backend, inputs.x), float32View(backend, inputs.filter)];
+    convolve(scratch, plan, x, filter, finish, out);
+  });
+}
+
+/** Gradient with respect to the input, which is the transposed convolution. */
+function transposedConvolution({ inputs, backend }: RawCall, info: ConvInfo): TensorInfo {
+  const plan = inputPlan(info);
+  return filled('conv2dTranspose', backend, info.inShape, plan, (scratch, out) => {
+    const [dy, filter] = [float32View(backend, inputs.dy), float32View(backend, inputs.filter)];
+    convolve(scratch, plan, dy, filter, NO_FINISH, out);
+  });
+}
+
+/**
+ * Convolutions from which ours are faster than tfjs's (XNNPACK, one thread) by bench/convolution.bench.ts.
+ * Narrow images are, and small work does not pay for the copies between the two heaps.
+ */
+const [MIN_CHANNELS, MIN_MACS] = [8, 2e6];
+
+let forced: 'ours' | 'theirs' | undefined;
+
+/** Run `body` with one of the two implementations whatever the size: for benches and tests. */
+export function withConvolutionOf<T>(side: 'ours' | 'theirs', body: () => T): T {
+  const before = forced;
+  forced = side;
+  try {
+    return body();
+  } finally {
+    forced = before;
+  }
+}
+
+/** {@link withConvolutionOf} for work that is awaited; nothing else may run meanwhile. */
+export async function withConvolutionOfAsync<T>(
+  side: 'ours' | 'theirs',
+  body: () => Promise<T>,
+): Promise<T> {
+  const before = forced;
+  forced = side;
+  try {
+    return await body();
+  } finally {
+    forced = before;
+  }
+}
+
+/** Whether a call is one that our kernels compute. */
+function covers({ inputs, attrs }: RawCall): boolean {
+  const { bias } = inputs;
+  const filters = inputs.filter.shape[3];
+  return (
+    attrs.dataFormat === 'NHWC' &&
+    inputs.preluActivationWeights == null &&
+    isOwnActivation(attrs.activation ?? 'linear') &&
+    (bias == null || (bias.shape.length === 1 && bias.shape[0] === filters))
+  );
+}
+
+const filterShapeOf = ({ inputs }: RawCall): Shape4 => inputs.filter.shape as Shape4;
+
+function overrideForward(theirs: KernelConfig): KernelConfig['kernelFunc'] {
+  return (raw) => {
+    const call = raw as unknown as RawCall;
+    if (forced === 'theirs' || !covers(call)) return theirs.kernelFunc(raw);
+    const info = infoOf(call.inputs.x.shape, filterShapeOf(call), call.attrs);
+    const pays = info.inChannels >= MIN_CHANNELS && macsOf(forwardPlan(info)) >= MIN_MACS;
+    return pays || forced === 'ours' ? convolution(call, info) : theirs.kernelFunc(raw);
+  };
+}
+
+function overrideInput(theirs: KernelConfig): KernelConfig['kernelFunc'] {
+  return (raw) => {
+    const call = raw as unknown as RawCall;
+    const { inputShape, dataFormat } = call.attrs;
+    if (forced === 'theirs' || inputShape === undefined || dataFormat !== 'NHWC') {
+      return theirs.kernelFunc(raw);
+    }
+    return transposedConvolution(call, infoOf(inputShape, filterShapeOf(call), call.attrs));
+  };
+}
+
+function gradientOfFilter({ inputs, attrs, backend }: RawCall<FilterAttrs>): TensorInfo {
+  const { x, dy } = inputs;
+  if (attrs.dataFormat !== 'NHWC') {
+    throw new Error('Conv2DBackpropFilter on wasm: dataFormat must be NHWC, got NCHW.');
+  }
+  const shape = attrs.filterShape;
+  const plan = forwardPlan(infoOf(x.shape, shape, attrs));
+  return filled('conv2dBackpropFilter', backend, shape, plan, (scratch, out) => {
+    filterGradient(scratch, plan, float32View(backend, x), float32View(backend, dy), out);
+  });
+}
+
+/** tfjs has no such kernel for wasm, so convolutions could not be trained there. */
+const conv2dBackpropFilterWasm: KernelConfig = {
+  kernelName: 'Conv2DBackpropFilter',
+  backendName: 'wasm',
+  kernelFunc: (raw) => gradientOfFilter(raw as unknown as RawCall<FilterAttrs>),
+};
+
+/** Put our convolutions over tfjs's, and add the gradient of the filter where tfjs has none. */
+export function overrideConvolutions(): void {
+  overrideKernel('Conv2D', overrideForward);
+  overrideKernel('FusedConv2D', overrideForward);
+  overrideKernel('Conv2DBackpropInput', overrideInput);
+  addKernel(conv2dBackpropFilterWasm);
+}

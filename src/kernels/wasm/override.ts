@@ -1,0 +1,28 @@
+import * as tf from '@tensorflow/tfjs';
+import type { KernelConfig } from '@tensorflow/tfjs';
+
+/** Marks our kernels, so that a second copy of this module does not stack on the first. */
+const OURS = Symbol.for('tfjs-latent.override');
+type OverridingKernel = KernelConfig & { readonly [OURS]?: true };
+
+/**
+ * Put a kernel of ours over tfjs's for the wasm backend. The set-up that tfjs runs at the start of the
+ * backend stays theirs.
+ * @param make Gets tfjs's kernel, for what ours does not cover or does slower.
+ */
+export function overrideKernel(
+  kernelName: string,
+  make: (theirs: KernelConfig) => KernelConfig['kernelFunc'],
+): void {
+  const theirs: OverridingKernel = tf.getKernel(kernelName, 'wasm');
+  if (theirs[OURS] === true) return;
+  const ours: OverridingKernel = { ...theirs, [OURS]: true, kernelFunc: make(theirs) };
+  tf.unregisterKernel(kernelName, 'wasm');
+  tf.registerKernel(ours);
+}
+
+/** Register a kernel unless tfjs has come to have one. */
+export function addKernel(config: KernelConfig): void {
+  const found = tf.getKernel(config.kernelName, config.backendName) as KernelConfig | undefined;
+  if (found === undefined) tf.registerKernel(config);
+}
