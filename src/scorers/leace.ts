@@ -58,8 +58,8 @@ interface Factors {
  * (for 'nullProjection', gaps of the means of that share of the root of the total variance). Cost: O(n d^2 +
  * d^3) to fit, O(rows d q) to transform, q <= classes - 1.
  * Reference: Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff, Biderman, LEACE: Perfect Linear Concept Erasure in
- * Closed Form, NeurIPS 2023, theorems 4.2 and 4.3. For robust features: Kuznetsov et al., Robust AI-Generated
- * Text Detection by Restricted Embeddings, EMNLP 2024.
+ * Closed Form, NeurIPS 2023, section 4. For robust features: Kuznetsov et al., Robust AI-Generated Text
+ * Detection by Restricted Embeddings, Findings of EMNLP 2024.
  * @example
  * const eraser = await LeaceEraser.fit(train, domains);
  * const scorer = await scorers.knn().fit({ features: await eraser.transform(train) });
