@@ -16,26 +16,31 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const ASSEMBLY = 'src/kernels/wasm/assembly';
 const TARGET = 'src/kernels/wasm/latentModule.generated.ts';
 
+const BASE = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory'];
 const COMMON = [
   `${ASSEMBLY}/index.ts`,
-  ...['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory'],
+  ...BASE,
   ...['--initialMemory', '1', '--maximumMemory', '65536'],
   // Code generated at run time is called through the table, and calls functions of v128 (warning 112).
   ...['--importTable', '--disableWarning', '112'],
 ];
 /**
  * The plain build is for engines that cannot make a shared memory; same code, same results. The relaxed
- * build fuses multiplication and addition in the search for neighbour candidates, nowhere else.
+ * build fuses multiplication and addition in the search for neighbour candidates, nowhere else. The heap
+ * build runs in tfjs's memory.
  */
 const BUILDS = {
   SHARED_MODULE: [...COMMON, '--enable', 'simd,threads', '--sharedMemory'],
   PLAIN_MODULE: [...COMMON, '--enable', 'simd'],
   RELAXED_MODULE: [...COMMON, '--enable', 'simd,threads,relaxed-simd', '--sharedMemory'],
+  HEAP_MODULE: [`${ASSEMBLY}/heap/index.ts`, ...BASE, '--enable', 'simd'],
 };
 
 /** Names and contents of all sources. */
 async function readSources() {
-  const names = (await readdir(join(ROOT, ASSEMBLY))).filter((name) => name.endsWith('.ts')).sort();
+  const names = (await readdir(join(ROOT, ASSEMBLY), { recursive: true }))
+    .filter((name) => name.endsWith('.ts'))
+    .sort();
   const texts = await Promise.all(
     names.map((name) => readFile(join(ROOT, ASSEMBLY, name), 'utf8')),
   );

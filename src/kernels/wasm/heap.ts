@@ -1,6 +1,12 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 
+/** tfjs's own memory, where its build shows it. */
+export function heapOf(backend: BackendWasm): WebAssembly.Memory | undefined {
+  const { asm } = (backend as unknown as { wasm: { asm?: { memory?: unknown } } }).wasm;
+  return asm?.memory instanceof WebAssembly.Memory ? asm.memory : undefined;
+}
+
 /** The values of a float32 tensor where tfjs keeps them; valid until the next allocation there. */
 export function float32View(backend: BackendWasm, info: TensorInfo): Float32Array {
   const view = backend.typedArrayFromHeap(info);

@@ -5,7 +5,7 @@ import type { RowMapAttrs, RowMapInput } from '../../specs/rowMap.js';
 import type { RowProgram } from '../../specs/rowProgram/graph.js';
 import { defineKernel } from '../../specs/spec.js';
 import type { KernelCall } from '../../specs/spec.js';
-import { fillOutputs, float32View, int32View, SLAB_BYTES } from './heap.js';
+import { fillOutputs, float32View, heapOf, int32View, SLAB_BYTES } from './heap.js';
 import { compiledRows, MATH } from './jit/forms.js';
 import { rowModule } from './jit/rowModule.js';
 import { latentModule, withScratch } from './module.js';
@@ -33,12 +33,6 @@ interface Parts {
 }
 
 type Run = (args: number, first: number, count: number) => void;
-
-/** tfjs's own memory, where its build shows it. */
-function heapOf(backend: BackendWasm): WebAssembly.Memory | undefined {
-  const { asm } = (backend as unknown as { wasm: { asm?: { memory?: unknown } } }).wasm;
-  return asm?.memory instanceof WebAssembly.Memory ? asm.memory : undefined;
-}
 
 /** Code that runs on a memory; programs are few, each map is one. */
 const codeOn = new WeakMap<WebAssembly.Memory, Map<string, Run>>();
