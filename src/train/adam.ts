@@ -1,72 +1,65 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Variable } from '@tensorflow/tfjs';
-import type { SavedArray } from '../util/artifacts.js';
-import { savedVariable } from './savedVariable.js';
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
+import { Moments, TrainOptimizer } from './trainOptimizer.js';
+import type { OptimizerGroup } from './trainOptimizer.js';
 
-/** The usual constants of Adam (Kingma, Ba, 2015, algorithm 1), epsilon as in tfjs. */
-const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-7];
-
-interface Moment {
-  readonly originalName: string;
-  readonly variable: Variable;
+export interface AdamOptions {
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+  /** Decoupled: w <- (1 - rate weightDecay) w before the step. */
+  readonly weightDecay: number;
 }
 
-/** State of tfjs's Adam, which it keeps to itself: its own getWeights leaves the powers of beta out. */
-interface AdamState {
-  readonly accBeta1: Variable;
-  readonly accBeta2: Variable;
-  accumulatedFirstMoment: Moment[];
-  accumulatedSecondMoment: Moment[];
-}
+/**
+ * Adam, and AdamW with a weight decay: see OptimizerSpec. The operations and their order are those of
+ * tfjs's Adam, so that weights are the same to the bit; tfjs's keeps its state to itself, and leaves the
+ * powers of beta out of what it saves.
+ */
+export class Adam extends TrainOptimizer {
+  protected readonly kinds: readonly [Moments, Moments];
+  protected powers: readonly number[];
+  private readonly betas: readonly [number, number];
+  private readonly epsilon: number;
+  private readonly weightDecay: number;
+  /** 1 - beta^t of the step under way. */
+  private corrections: readonly Scalar[] = [];
 
-/** What the next update follows from, on the host. */
-export interface SavedAdam {
-  /** beta1^t and beta2^t. */
-  readonly powers: readonly [number, number];
-  /** First moments of the variables that have been updated, then as many second moments. */
-  readonly moments: readonly SavedArray[];
-}
-
-/** tfjs's Adam with a learning rate that can change between steps, and a state that can be saved. */
-export class ScheduledAdam extends tf.AdamOptimizer {
-  constructor(private readonly baseRate: number) {
-    super(baseRate, BETA1, BETA2, EPSILON);
+  constructor(
+    group: OptimizerGroup,
+    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay }: AdamOptions,
+  ) {
+    super(group);
+    this.betas = [beta1, beta2];
+    this.epsilon = epsilon;
+    this.weightDecay = weightDecay;
+    this.powers = [Math.fround(beta1), Math.fround(beta2)];
+    this.kinds = [new Moments(group), new Moments(group)];
   }
 
-  /** Set the rate to `factor` times the one that it was made with. */
-  scaleRate(factor: number): void {
-    this.learningRate = this.baseRate * factor;
+  protected beginStep(): void {
+    this.corrections = this.powers.map((power) => tf.scalar(1 - power));
   }
 
-  async save(): Promise<SavedAdam> {
-    const { accBeta1, accBeta2, accumulatedFirstMoment, accumulatedSecondMoment } = this.#state;
-    const [first, second] = [(await accBeta1.data())[0], (await accBeta2.data())[0]];
-    return {
-      powers: [first, second],
-      moments: await Promise.all(
-        [...accumulatedFirstMoment, ...accumulatedSecondMoment].map(({ variable }) =>
-          savedVariable(variable),
-        ),
-      ),
-    };
+  /** In float32, as if the powers were tensors. */
+  protected endStep(): void {
+    this.powers = this.powers.map((power, i) => Math.fround(power * Math.fround(this.betas[i])));
   }
 
-  /** Go on from a saved state, in place of that of a new optimiser. */
-  restore({ powers, moments }: SavedAdam): void {
-    const state = this.#state;
-    tf.tidy(() => {
-      state.accBeta1.assign(tf.scalar(powers[0]));
-      state.accBeta2.assign(tf.scalar(powers[1]));
-    });
-    const made = moments.map(({ shape, data }, i) => ({
-      originalName: `restored/${i}`,
-      variable: tf.tidy(() => tf.variable(tf.tensor(data, [...shape], 'float32'), false)),
-    }));
-    state.accumulatedFirstMoment = made.slice(0, made.length / 2);
-    state.accumulatedSecondMoment = made.slice(made.length / 2);
-  }
-
-  get #state(): AdamState {
-    return this as unknown as AdamState;
+  protected step(variable: Variable, gradient: Tensor, i: number, decays: boolean): Tensor {
+    const [beta1, beta2] = this.betas;
+    const [first, second] = this.kinds.map((kind) => kind.at(i));
+    const mean = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
+    const square = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
+    const [unbiasedMean, unbiasedSquare] = [
+      tf.div(mean, this.corrections[0]),
+      tf.div(square, this.corrections[1]),
+    ];
+    first.assign(mean);
+    second.assign(square);
+    const direction = tf.div(unbiasedMean, tf.add(tf.sqrt(unbiasedSquare), this.epsilon));
+    const shrink = decays ? 1 - this.rate * this.weightDecay : 1;
+    const start = shrink === 1 ? variable : tf.mul(variable, shrink);
+    return tf.add(tf.mul(direction, -this.rate), start);
   }
 }

@@ -1,53 +1,49 @@
-import * as tf from '@tensorflow/tfjs';
-import type { Variable } from '@tensorflow/tfjs';
 import { DataError } from '../errors.js';
 import type { Json, SavedArray } from '../util/artifacts.js';
 import type { RngState } from '../util/rng.js';
-import { formatShape } from '../util/shape.js';
-import type { SavedAdam } from './adam.js';
+import type { LedgerState } from './ledger.js';
+import type { BestEpoch, SavedBest } from './stopping.js';
+import type { SavedOptimizer } from './trainOptimizer.js';
+import type { EpochRecord } from './records.js';
 
 const OP = 'train';
 
-/** Training after a finished epoch, on the host: all that the rest of it follows from. */
+/** An epoch that a snapshot stands within. */
+export interface UnfinishedEpoch {
+  /** Steps of it that are done. */
+  readonly batches: number;
+  /** Their losses. */
+  readonly losses: LedgerState;
+  readonly seconds: number;
+}
+
+/** Training between two steps, on the host: all that the rest of it follows from. */
 export interface TrainSnapshot {
   /** Stage under way, epochs of it that are done, steps of all stages that are done. */
   readonly stage: number;
   readonly epoch: number;
   readonly steps: number;
-  /** Generators of the order of rows and of the steps' own randomness. */
+  /** Generator of the order of rows, as the epoch under way or the next one finds it. */
   readonly shuffle: RngState;
+  /** Generator of the steps' own randomness. */
   readonly noise: RngState;
   /** All variables, in the order of the stages. */
   readonly variables: readonly SavedArray[];
   /** Optimisers of the groups of the stage under way. */
-  readonly optimizers: readonly SavedAdam[];
+  readonly optimizers: readonly SavedOptimizer[];
+  /** Absent between two epochs. */
+  readonly within?: UnfinishedEpoch;
+  /** Finished epochs of all stages. */
+  readonly history?: readonly EpochRecord[];
+  /** Best epoch of the stage under way, when it keeps one. */
+  readonly best?: SavedBest;
 }
 
-/** @throws DataError when there are other variables than those that were saved. */
-export function assignVariables(
-  variables: readonly Variable[],
-  saved: readonly SavedArray[],
-): void {
-  const shapes = (all: readonly { readonly shape: readonly number[] }[]): string =>
-    all.map(({ shape }) => formatShape(shape)).join(' ');
-  if (shapes(variables) !== shapes(saved)) {
-    throw new DataError({
-      op: OP,
-      arg: 'the checkpoint',
-      expected: `hold variables of shapes ${shapes(variables)}`,
-      got: shapes(saved),
-    });
-  }
-  variables.forEach((variable, i) => {
-    const { shape, data } = saved[i];
-    tf.tidy(() => variable.assign(tf.tensor(data, [...shape], 'float32')));
-  });
-}
-
-type PlainSnapshot = Pick<TrainSnapshot, 'stage' | 'epoch' | 'steps' | 'shuffle' | 'noise'> & {
-  readonly powers: SavedAdam['powers'][];
+type PlainSnapshot = Omit<TrainSnapshot, 'variables' | 'optimizers' | 'best'> & {
+  readonly powers: (readonly number[])[];
   /** Moments of each optimiser. */
   readonly moments: number[];
+  readonly best?: BestEpoch;
 };
 
 /** A snapshot as plain JSON and named arrays. */
@@ -55,9 +51,10 @@ export function packSnapshot(snapshot: TrainSnapshot): {
   readonly config: { readonly [key: string]: Json };
   readonly arrays: { readonly [name: string]: SavedArray };
 } {
-  const { variables, optimizers, ...rest } = snapshot;
+  const { variables, optimizers, best, ...rest } = snapshot;
   const arrays: Record<string, SavedArray> = {};
   variables.forEach((array, i) => (arrays[`variable.${i}`] = array));
+  best?.variables.forEach((array, i) => (arrays[`best.${i}`] = array));
   optimizers.forEach(({ moments }, group) => {
     moments.forEach((moment, i) => {
       arrays[`moment.${group}.${i}`] = moment;
@@ -67,8 +64,9 @@ export function packSnapshot(snapshot: TrainSnapshot): {
     ...rest,
     powers: optimizers.map(({ powers }) => powers),
     moments: optimizers.map(({ moments }) => moments.length),
+    ...(best && { best: { value: best.value, epoch: best.epoch, waited: best.waited } }),
   };
-  // Numbers and arrays of them only.
+  // Numbers, texts, and arrays and records of them only.
   return { config: plain as unknown as { [key: string]: Json }, arrays };
 }
 
@@ -81,18 +79,21 @@ export function unpackSnapshot(
   arrays: { readonly [name: string]: SavedArray },
 ): TrainSnapshot {
   // Written by packSnapshot; the file's checksum was compared when it was read.
-  const { powers, moments, ...rest } = config as unknown as PlainSnapshot;
+  const { powers, moments, best, ...rest } = config as unknown as PlainSnapshot;
   const array = (name: string): SavedArray => {
     if (Object.hasOwn(arrays, name)) return arrays[name];
     throw new DataError({ op: OP, arg: 'the checkpoint', expected: `hold ${name}`, got: 'none' });
   };
   const count = Object.keys(arrays).filter((name) => name.startsWith('variable.')).length;
+  const all = (prefix: string, length: number): SavedArray[] =>
+    Array.from({ length }, (_, i) => array(`${prefix}.${i}`));
   return {
     ...rest,
-    variables: Array.from({ length: count }, (_, i) => array(`variable.${i}`)),
-    optimizers: powers.map((pair, group) => ({
-      powers: pair,
-      moments: Array.from({ length: moments[group] }, (_, i) => array(`moment.${group}.${i}`)),
+    variables: all('variable', count),
+    optimizers: powers.map((own, group) => ({
+      powers: own,
+      moments: all(`moment.${group}`, moments[group]),
     })),
+    ...(best && { best: { ...best, variables: all('best', count) } }),
   };
 }

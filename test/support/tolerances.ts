@@ -204,6 +204,13 @@ export const TOLERANCES = {
       'a law across two maps: the first result is rounded to float32, which the second magnifies by up ' +
       'to some thousands at points within three radii of curvature',
   },
+  optimizer: {
+    relative: 32 * ULP,
+    absolute: 32 * ULP,
+    reason:
+      'ten steps of some float32 operations each on weights of order 1; beta2 in float32 makes 1 - beta2^t ' +
+      'of the first steps wrong by 2^-24 / 1e-3, half of which the root takes off a step of 0.05',
+  },
   golden: {
     relative: 1e-12,
     absolute: 1e-15,
