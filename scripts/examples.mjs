@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Run every example and check what it prints: each folder of examples/ holds main.ts and expected.txt,
- * whose lines are regular expressions that must match lines of the output in the same order.
+ * whose lines are regular expressions that must match lines of the output in the same order. An example
+ * whose full run takes long also has arguments.txt: the arguments, one a line, of a quick one.
  *
  *   node scripts/examples.mjs [name ...]
  */
@@ -27,18 +28,25 @@ function firstMissing(output, expected) {
   return undefined;
 }
 
+function linesOf(text) {
+  return text.split('\n').filter((line) => line !== '');
+}
+
 async function check(name) {
   const folder = join(ROOT, 'examples', name);
   const expected = await readFile(join(folder, 'expected.txt'), 'utf8');
+  const file = join(folder, 'arguments.txt');
+  const args = existsSync(file) ? linesOf(await readFile(file, 'utf8')) : [];
   const start = performance.now();
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', join(folder, 'main.ts')], {
-    cwd: ROOT,
-    timeout: 180_000,
-  });
-  const missing = firstMissing(
-    stdout,
-    expected.split('\n').filter((line) => line !== ''),
+  const { stdout } = await run(
+    process.execPath,
+    ['--import', 'tsx', join(folder, 'main.ts'), ...args],
+    {
+      cwd: ROOT,
+      timeout: 180_000,
+    },
   );
+  const missing = firstMissing(stdout, linesOf(expected));
   if (missing !== undefined) throw new Error(`no line matches ${missing} in:\n${stdout}`);
   return ((performance.now() - start) / 1000).toFixed(1);
 }

@@ -20,8 +20,19 @@ export const DEFORMATIONS = [
   'noise-high',
 ] as const;
 
-/** One of DEFORMATIONS. */
-export type DeformationName = (typeof DEFORMATIONS)[number];
+/** Further ones, which say something on images with many grey levels or colours only. */
+export const COLOUR_DEFORMATIONS = ['posterize', 'solarize'] as const;
+
+/** One of DEFORMATIONS or COLOUR_DEFORMATIONS. */
+export type DeformationName = (typeof DEFORMATIONS)[number] | (typeof COLOUR_DEFORMATIONS)[number];
+
+const KINDS: readonly string[] = [...DEFORMATIONS, ...COLOUR_DEFORMATIONS];
+
+/** Levels that posterize leaves: torchvision's with two bits. */
+const POSTERIZE_LEVELS = 4;
+
+/** Values from here on are inverted by solarize. */
+const SOLARIZE_THRESHOLD = 0.5;
 
 /** Standard deviation of the blur on an image of 28 pixels, in pixels; it grows with the image. */
 const BLUR_SIGMA = 1.5;
@@ -59,18 +70,21 @@ interface ImageSize {
  *   outside). Both components of the displacement are independent uniform noise in [-1, 1),
  *   smoothed by a Gaussian of sigma 5 and multiplied by alpha / 2 pixels, alpha = 50 or 200. That is
  *   torchvision's ElasticTransform, whose displacement alpha / side is in units of half the side.
+ * - `posterize`: the highest two of the eight bits of a value are kept: floor(4 x) / 4 for x < 1.
+ * - `solarize`: 1 - x where x >= 1/2.
  * - `noise-low`, `noise-high`: normal noise of sigma 0.2 or 0.8 is added; clipped to [0, 1].
  *
  * The same seed gives the same images on every platform, and the first rows of a longer set are
  * deformed as they are alone.
  *
  * @param rows Images, row shape [height, width, channels], values in [0, 1].
- * @param kind One of DEFORMATIONS.
+ * @param kind One of DEFORMATIONS or COLOUR_DEFORMATIONS.
  * @param seed Integer; used by elastic and noise only.
  * @returns A copy of the same shape, values in [0, 1].
  * @throws DomainError for an unknown kind, and for values outside [0, 1] or not finite.
  * @throws ShapeError when rows are not images.
- * Reference: Schreyer, Anderson, Thompson, SAGE, arXiv 2502.16329, 2025 (the eight sets);
+ * Reference: Schreyer, Anderson, Thompson, SAGE, arXiv 2502.16329, 2025 (the eight sets, and
+ *   the two that it adds for colour images);
  *   Simard, Steinkraus, Platt, Best Practices for Convolutional Neural Networks, 2003 (elastic).
  * @example
  * const strange = deformRows((await loadDataset('mnist:test')).x, 'elastic-high', 7);
@@ -116,6 +130,17 @@ function deformInto(
     case 'elastic-high':
       elastic(from, data, size, ELASTIC_ALPHA[kind], rng);
       break;
+    case 'posterize':
+      for (let i = 0; i < data.length; i++) {
+        const level = Math.min(POSTERIZE_LEVELS - 1, Math.floor(POSTERIZE_LEVELS * data[i]));
+        data[i] = level / POSTERIZE_LEVELS;
+      }
+      break;
+    case 'solarize':
+      for (let i = 0; i < data.length; i++) {
+        if (data[i] >= SOLARIZE_THRESHOLD) data[i] = 1 - data[i];
+      }
+      break;
     case 'noise-low':
     case 'noise-high':
       addNoise(data, NOISE_SIGMA[kind], rng);
@@ -141,8 +166,8 @@ export function flipStaysValid(kind: DeformationName, label: number): boolean {
 }
 
 function checkImages(rows: Rows, kind: string): ImageSize {
-  if (!(DEFORMATIONS as readonly string[]).includes(kind)) {
-    const expected = `be one of ${DEFORMATIONS.join(', ')}`;
+  if (!KINDS.includes(kind)) {
+    const expected = `be one of ${KINDS.join(', ')}`;
     throw new DomainError({ op: OP, arg: 'kind', expected, got: `'${kind}'` });
   }
   if (rows.rowShape.length !== 3) {

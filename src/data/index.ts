@@ -1,6 +1,14 @@
 export { writeFileAtomic } from './atomicFile.js';
-export { DEFORMATIONS, deformRows, flipStaysValid, rowDeformer } from './deform.js';
+export {
+  COLOUR_DEFORMATIONS,
+  DEFORMATIONS,
+  deformRows,
+  flipStaysValid,
+  rowDeformer,
+} from './deform.js';
 export type { DeformationName } from './deform.js';
+export { COLUMN_DEFORMATIONS, deformColumns } from './deformColumns.js';
+export type { ColumnDeformation, DeformColumnsOptions } from './deformColumns.js';
 export { readEdgeList } from './edgeList.js';
 export type { EdgeList, EdgeListOptions } from './edgeList.js';
 export { blockSteps, holdsDigits, splitSteps } from './imageSteps.js';

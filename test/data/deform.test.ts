@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { DEFORMATIONS, deformRows, flipStaysValid } from '../../src/data/index.js';
+import {
+  COLOUR_DEFORMATIONS,
+  DEFORMATIONS,
+  deformRows,
+  flipStaysValid,
+} from '../../src/data/index.js';
 import type { DeformationName } from '../../src/data/index.js';
 import { Rng } from '../../src/util/rng.js';
 import { sliceRows } from '../../src/util/rows.js';
@@ -20,7 +25,7 @@ const SHAPES = [
 ];
 
 describe('deformRows', () => {
-  it.each(DEFORMATIONS)(
+  it.each([...DEFORMATIONS, ...COLOUR_DEFORMATIONS])(
     'property: %s keeps shape and range, is seeded, leaves its input',
     (kind) => {
       for (const shape of SHAPES) {
@@ -51,6 +56,14 @@ describe('deformRows', () => {
       expect(sliceRows(out, 1, 2).data).not.toEqual(sliceRows(out, 0, 1).data);
     },
   );
+
+  it('golden: posterize keeps two bits, solarize inverts from one half on', () => {
+    const data = Float32Array.of(0, 0.25, 0.499, 0.5, 0.75, 1);
+    const rows = { data, count: 1, rowShape: [2, 3, 1] };
+    expect([...deformRows(rows, 'posterize', 1).data]).toEqual([0, 0.25, 0.25, 0.5, 0.75, 0.75]);
+    const solarized = [0, 0.25, Math.fround(0.499), 0.5, 0.25, 0];
+    expect([...deformRows(rows, 'solarize', 1).data]).toEqual(solarized);
+  });
 
   it.each(['invert', 'hflip', 'vflip'] as const)('property: %s twice gives the image', (kind) => {
     // Multiples of 1/256 stay exact under 1 - x.
@@ -134,7 +147,7 @@ describe('deformRows', () => {
     expect(() => deformRows(images(1, [2, 2, 1], 255), 'blur', 0)).toThrow('Divide bytes by 255.');
     expect(() => deformRows(images(1, [2, 2, 1], NaN), 'blur', 0)).toThrow('must be finite');
     expect(() => deformRows(flat, 'melt' as DeformationName, 0)).toThrow(
-      "kind must be one of invert, hflip, vflip, blur, elastic-low, elastic-high, noise-low, noise-high, got 'melt'",
+      "kind must be one of invert, hflip, vflip, blur, elastic-low, elastic-high, noise-low, noise-high, posterize, solarize, got 'melt'",
     );
   });
 });

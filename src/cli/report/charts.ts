@@ -68,7 +68,8 @@ interface Plan {
   readonly spec: TopLevelSpec;
 }
 
-async function toSvg(spec: TopLevelSpec, title: string, prefix: string): Promise<string> {
+/** A figure as SVG without script; `prefix` keeps its ids apart from those of others on a page. */
+export async function toSvg(spec: TopLevelSpec, title: string, prefix: string): Promise<string> {
   const logger = vega.logger(vega.Warn);
   const compiled = compile({ background: 'white', config: CONFIG, ...spec }, { logger }).spec;
   const view = new vega.View(vega.parse(compiled), { renderer: 'none' });
