@@ -17,7 +17,7 @@ import { convolutionTrainer } from '../sagePaper/trainingBackend.js';
 
 const options = studyOptions(process.argv.slice(2));
 const { quick, seed } = options;
-const epochs = options.epochs ?? (quick ? 1 : 8);
+const epochs = options.epochs ?? (quick ? 1 : 6);
 
 interface Images {
   readonly train: Labelled;
@@ -31,18 +31,18 @@ async function load(): Promise<Images> {
     return { train, test, about: '200 and 60 made-up images' };
   }
   const read = async (split: 'train' | 'test', limit: number | undefined) => {
-    const { x, y, source } = await loadDataset(
+    const { x, y } = await loadDataset(
       `cifar10:${split}`,
       limit === undefined ? {} : { limit },
     );
     if (y === undefined) throw new Error('these images have no labels');
-    return { set: { x, targets: y }, source };
+    return { x, targets: y };
   };
   const train = await read('train', options.trainRows);
   const test = await read('test', undefined);
-  const rows = spread(test.set, options.scoreRows);
-  const about = `CIFAR-10, ${train.set.x.count} training and ${rows.x.count} test rows from ${train.source}`;
-  return { train: train.set, test: rows, about };
+  const rows = spread(test, options.scoreRows);
+  const about = `CIFAR-10, ${train.x.count} training and ${rows.x.count} test rows`;
+  return { train, test: rows, about };
 }
 
 const { train, test, about } = await load();
@@ -55,7 +55,7 @@ const sets: StudySet[] = [
   })),
 ];
 const trainBackend = await convolutionTrainer();
-const network = { architecture: 'conv', convWidth: quick ? 4 : 32, latentDim: 64 } as const;
+const network = { architecture: 'conv', convWidth: quick ? 4 : 16, latentDim: 64 } as const;
 
 await runStudy(
   {

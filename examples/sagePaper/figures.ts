@@ -9,6 +9,9 @@ const KIND_COLOURS = {
   range: ['#009e73', '#0072b2', '#e69f00', '#d55e00'],
 };
 
+/** The scores' axis. */
+const UNIT: number[] = [0, 1];
+
 /** Quartiles and the inner 90 % of the score of every set, best first as they are given. */
 export function drawScores({ sets, model }: ModelSummary): Promise<string> {
   const values = sets.map(({ name, kind, quantiles: [q05, q25, q50, q75, q95] }) => ({
@@ -28,7 +31,7 @@ export function drawScores({ sets, model }: ModelSummary): Promise<string> {
     legend: { orient: 'top' },
   } as const;
   const x = (field: string) =>
-    ({ field, type: 'quantitative', title: 'score', scale: { domain: [0, 1] } }) as const;
+    ({ field, type: 'quantitative', title: 'score', scale: { domain: UNIT } }) as const;
   const spec: TopLevelSpec = {
     width: 420,
     height: { step: 20 },

@@ -126,8 +126,8 @@ export function monotoneClaim({ curves, model }: ModelSummary, measure: Measure)
     const own = curves.filter((curve) => curve.kind === kind);
     if (own.length === 0) return [];
     const bad = own.flatMap((curve) => {
-      const [largest] = worseSteps(curve, measure);
-      return largest === undefined ? [] : [{ curve, largest }];
+      const steps = worseSteps(curve, measure);
+      return steps.length === 0 ? [] : [{ curve, largest: steps[0] }];
     });
     const sign = measure === 'accuracy' ? 1 : -1;
     const better = own.filter((one) => sign * (valueAt(one, 0.5) - valueAt(one, 1)) > 0).length;

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { startBackend } from '../../src/backends/index.js';
 
-/** Kernels that training a convolution needs beside those that running it needs. */
-const NEEDED = ['Conv2DBackpropFilter', 'MaxPoolGrad'];
+/** The kernel that training a convolution needs beside those that running it needs. */
+const NEEDED = 'Conv2DBackpropFilter';
 
 /** Tried in this order after the backend that scores. */
 const TRAINERS = ['tensorflow', 'cpu'];
@@ -17,8 +17,8 @@ export async function convolutionTrainer(): Promise<string> {
     } catch {
       continue; // Not on this machine: the next one.
     }
-    const has = (kernel: string): boolean => tf.getKernel(kernel, tf.getBackend()) !== undefined;
-    if (!NEEDED.every(has)) continue;
+    const kernels = tf.getKernelsForBackend(tf.getBackend());
+    if (!kernels.some(({ kernelName }) => kernelName === NEEDED)) continue;
     if (name !== backend) await startBackend({ prefer: backend });
     return name;
   }

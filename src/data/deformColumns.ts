@@ -53,7 +53,7 @@ export function deformColumns(
 ): Rows {
   if (!COLUMN_DEFORMATIONS.includes(kind)) {
     const expected = `be one of ${COLUMN_DEFORMATIONS.join(', ')}`;
-    throw new DomainError({ op: OP, arg: 'kind', expected, got: `'${String(kind)}'` });
+    throw new DomainError({ op: OP, arg: 'kind', expected, got: `'${kind}'` });
   }
   checkRows(OP, 'rows', rows);
   const size = rowSize(rows);
