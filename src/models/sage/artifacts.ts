@@ -9,7 +9,7 @@ import { parseSageConfig, reconstructionTest } from './config.js';
 import type { SageConfig } from './config.js';
 import { SUB_SCORES } from './ensemble.js';
 import { planNetwork } from './network.js';
-import type { ResidualScale } from './residuals.js';
+import type { ResidualScale } from './residualScale.js';
 import { outputsOf } from './state.js';
 import type { SageReference, SageState } from './state.js';
 

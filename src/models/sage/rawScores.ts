@@ -8,7 +8,7 @@ import type { SageConfig } from './config.js';
 import { decodeBatch, encodeBatch, headBatch, overBatches } from './forward.js';
 import type { BatchOptions } from './forward.js';
 import { residualValue, residualWeights, squaredResiduals } from './residuals.js';
-import type { ResidualScale } from './residuals.js';
+import type { ResidualScale } from './residualScale.js';
 import { outputsOf } from './state.js';
 import type { SageBank, SageCore } from './state.js';
 

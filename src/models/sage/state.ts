@@ -2,7 +2,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import { disposeParameters } from '../layers/parameters.js';
 import type { Parameters } from '../layers/layer.js';
 import type { SageNetwork } from './network.js';
-import type { ResidualScale } from './residuals.js';
+import type { ResidualScale } from './residualScale.js';
 import type { Scaler } from './scaler.js';
 
 /** What the head learnt to predict. */
