@@ -31,10 +31,7 @@ async function load(): Promise<Images> {
     return { train, test, about: '200 and 60 made-up images' };
   }
   const read = async (split: 'train' | 'test', limit: number | undefined) => {
-    const { x, y } = await loadDataset(
-      `cifar10:${split}`,
-      limit === undefined ? {} : { limit },
-    );
+    const { x, y } = await loadDataset(`cifar10:${split}`, limit === undefined ? {} : { limit });
     if (y === undefined) throw new Error('these images have no labels');
     return { x, targets: y };
   };

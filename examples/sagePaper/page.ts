@@ -1,6 +1,6 @@
 /** A results page as Markdown. */
-import { FRACTIONS, valueAt, worseSteps } from './results.js';
-import type { Curve, Measure, ModelSummary, SetSummary } from './results.js';
+import { FRACTIONS, standardErrors, valueAt, worseSteps } from './results.js';
+import type { Curve, Measure, ModelSummary, SetSummary, Step } from './results.js';
 import { SCORES } from './scoring.js';
 import type { PerScore } from './scoring.js';
 
@@ -108,15 +108,20 @@ function setRow({ name, rows, median, auroc }: SetSummary): string[] {
 }
 
 function curveRow(curve: Curve, measure: Measure): string[] {
-  const worse = worseSteps(curve, measure).length;
+  const worse = worseSteps(curve, measure);
   const values = SHOWN.map((fraction) => formatValue(valueAt(curve, fraction), measure));
   const steps = FRACTIONS.length - 1;
-  return [
-    curve.set,
-    curve.predictor,
-    ...values,
-    worse === 0 ? 'yes' : `no, ${worse} of ${steps} steps`,
-  ];
+  const verdict =
+    worse.length === 0
+      ? 'yes'
+      : `no, ${worse.length} of ${steps} steps${inErrors(worse[0], measure)}`;
+  return [curve.set, curve.predictor, ...values, verdict];
+}
+
+/** How large a step is beside chance, where that is known. */
+function inErrors(step: Step, measure: Measure): string {
+  const errors = standardErrors(step, measure);
+  return errors === undefined ? '' : `, at most ${errors.toFixed(1)} standard errors`;
 }
 
 /** The paper's claim, for the curves of a model: none gets worse as rows are dropped. */
@@ -135,9 +140,10 @@ export function monotoneClaim({ curves, model }: ModelSummary, measure: Measure)
       `${own.length - bad.length} of ${own.length} curves never get worse in ${FRACTIONS.length - 1} steps; ` +
         `${better} are better on the best half than on all`,
       ...bad.map(
-        ({ curve: { set, predictor }, largest: { from, to } }) =>
-          `${set}, ${predictor}, at worst ${formatValue(from.value, measure)} to ` +
-          `${formatValue(to.value, measure)} at ${percent(to.fraction)}`,
+        ({ curve: { set, predictor }, largest }) =>
+          `${set}, ${predictor}, at worst ${formatValue(largest.from.value, measure)} to ` +
+          `${formatValue(largest.to.value, measure)} at ${percent(largest.to.fraction)}` +
+          inErrors(largest, measure),
       ),
     ].join('; ');
     const text = `${model.name}: ${measure} on ${kind} rows never gets worse as low scores are dropped, 100 % to 50 %`;

@@ -104,6 +104,17 @@ export function worseSteps({ points }: Curve, measure: Measure): Step[] {
     .sort((a, b) => loss(b) - loss(a));
 }
 
+/**
+ * Size of a step to a lower accuracy in standard errors sqrt(a (1 - a) / n) of the accuracy that it leads
+ * to: below 2 it is no more than chance. Undefined for an error, whose spread is not known.
+ */
+export function standardErrors({ from, to }: Step, measure: Measure): number | undefined {
+  if (measure === 'rmse') return undefined;
+  // One more right and one more wrong: at 0 and 1 the plain formula knows no chance.
+  const share = (to.value * to.rows + 1) / (to.rows + 2);
+  return (from.value - to.value) / Math.sqrt((share * (1 - share)) / to.rows);
+}
+
 /** Value at a fraction kept. */
 export function valueAt({ points }: Curve, fraction: number): number {
   const point = points.find((one) => Math.abs(one.fraction - fraction) < 1e-9);

@@ -8,7 +8,13 @@ import { crossValidation, madeUpTable, spread } from '../../examples/sagePaper/f
 import { areaClaims, tieClaim } from '../../examples/sagePaper/imageClaims.js';
 import { leastSquares } from '../../examples/sagePaper/leastSquares.js';
 import { monotoneClaim, renderPage, table } from '../../examples/sagePaper/page.js';
-import { summarise, tiesOf, valueAt, worseSteps } from '../../examples/sagePaper/results.js';
+import {
+  standardErrors,
+  summarise,
+  tiesOf,
+  valueAt,
+  worseSteps,
+} from '../../examples/sagePaper/results.js';
 import { HEAD } from '../../examples/sagePaper/scoring.js';
 import type { ModelResult, ScoredSet, SetKind } from '../../examples/sagePaper/scoring.js';
 import { runStudy, studyOptions } from '../../examples/sagePaper/study.js';
@@ -64,6 +70,12 @@ describe('results', () => {
     expect(worseSteps(rising, 'rmse')).toHaveLength(3);
   });
 
+  it('standardErrors sets a step against the chance of the rows that are left', () => {
+    const [from, to] = [{ fraction: 1, rows: 110, value: 0.9 }, { fraction: 0.9, rows: 98, value: 0.5 }]; // prettier-ignore
+    expect(standardErrors({ from, to }, 'accuracy')).toBeCloseTo(0.4 / Math.sqrt(0.25 / 98), 12);
+    expect(standardErrors({ from, to }, 'rmse')).toBeUndefined();
+  });
+
   it('tiesOf counts values that equal the least and the greatest, if more than one', () => {
     expect(tiesOf([1, 1, 2, 3])).toEqual({ low: 0.5, high: 0 });
     expect(tiesOf([-Infinity, -Infinity, 0, 4, 4])).toEqual({ low: 0.4, high: 0.4 });
@@ -106,7 +118,7 @@ describe('page', () => {
       '- **Holds.** Toy: accuracy on test rows never gets worse',
       '- **Does not hold.** Toy: accuracy on deformed rows',
       '![Scores by set: quartiles and the inner 90 %](scores.svg)',
-      'no, 10 of 10 steps',
+      'no, 10 of 10 steps, at most 0.1 standard errors',
     ]) {
       expect(page).toContain(part);
     }
