@@ -11,7 +11,8 @@ import type { NotRun, OutsideTimes } from '../harness.js';
 
 /** Settings for the OpenBLAS of another machine. */
 const FOREIGN = ['OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE'];
-const SCRIPT = fileURLToPath(new URL('peers.py', import.meta.url));
+const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const PEERS = 'peers.py';
 /** Peers of peers.py, by the names it takes. */
 const SUBJECTS = {
   sklearn: 'scikit-learn brute',
@@ -58,23 +59,23 @@ export function findPython(option: string | undefined): PythonPeers {
   return { python: option ?? process.env.TFJS_LATENT_PYTHON, how: HOW };
 }
 
-/** Run peers.py on a request. @throws Error with its last words. */
-function ask(python: string, request: object): Answer {
+/** Run a script on a request. @throws Error with its last words. */
+export function askPython(python: string, name: string, request: object): unknown {
   const folder = mkdtempSync(join(tmpdir(), 'latent-peers-'));
   try {
     const path = join(folder, 'request.json');
     writeFileSync(path, JSON.stringify(request));
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.includes(name));
     const env = Object.fromEntries(own);
-    const done = spawnSync(python, [SCRIPT, path], {
+    const done = spawnSync(python, [script(name), path], {
       encoding: 'utf8',
       env,
       maxBuffer: 2 ** 28,
     });
     if (done.error !== undefined) throw done.error;
     if (done.status !== 0)
-      throw new Error(done.stderr.trim().split('\n').pop() ?? 'peers.py failed');
-    return JSON.parse(done.stdout) as Answer;
+      throw new Error(done.stderr.trim().split('\n').pop() ?? `${name} failed`);
+    return JSON.parse(done.stdout) as unknown;
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -98,7 +99,7 @@ export function timePython(
       return path;
     };
     const { k, metric, threads, subjects, want } = request;
-    const answer = ask(python, {
+    const answer = askPython(python, PEERS, {
       queries: write('queries.npy', request.queries),
       points: write('points.npy', request.points),
       k,
@@ -107,7 +108,7 @@ export function timePython(
       subjects,
       budget: budgetMs / 1000,
       rows: want?.rows ?? 1,
-    });
+    }) as Answer;
     return judged(answer, want);
   } catch (error) {
     const reason = `failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -139,5 +140,5 @@ function judged(
 /** Ceilings of the machine as numpy reaches them, and versions of the peers. */
 export function pythonCeilings({ python }: PythonPeers, threads: number): Answer | undefined {
   if (python === undefined) return undefined;
-  return ask(python, { ceilings: true, threads });
+  return askPython(python, PEERS, { ceilings: true, threads }) as Answer;
 }

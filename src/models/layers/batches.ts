@@ -29,9 +29,10 @@ export function rowsToTensor(
   x: Rows,
   indices?: ArrayLike<number>,
 ): Tensor {
-  const copy = indices !== undefined || scaler !== undefined;
-  const order = indices ?? { length: x.count };
-  const chosen = copy ? takeRows(x, indices ?? Array.from(order, (_, i) => i)) : x;
+  // Scaling is done in place, so never on the caller's own rows.
+  const copied = (): Rows => ({ ...x, data: x.data.slice() });
+  const whole = scaler === undefined ? (): Rows => x : copied;
+  const chosen = indices === undefined ? whole() : takeRows(x, indices);
   if (scaler !== undefined) scaleRows(chosen.data, scaler);
   return tf.tensor(chosen.data, [chosen.count, ...rowShape], 'float32');
 }

@@ -25,9 +25,9 @@ export function measureScaler(x: Rows, rows: ArrayLike<number>): Scaler {
 
 /** Scale rows in place: (x - mean) / deviation. */
 export function scaleRows(data: Float32Array, { mean, deviation }: Scaler): void {
-  for (let i = 0; i < data.length; i++) {
-    const j = i % mean.length;
-    data[i] = (data[i] - mean[j]) / deviation[j];
+  const size = mean.length;
+  for (let row = 0; row < data.length; row += size) {
+    for (let j = 0; j < size; j++) data[row + j] = (data[row + j] - mean[j]) / deviation[j];
   }
 }
 

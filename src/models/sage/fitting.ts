@@ -17,7 +17,7 @@ import { measureRows, taskUncertainty } from './rawScores.js';
 import type { Measured } from './rawScores.js';
 import { measureResiduals } from './residuals.js';
 import { measureScaler } from './scaler.js';
-import { outputsOf } from './state.js';
+import { disposeBank, outputsOf } from './state.js';
 import type { SageBank, SageCore, SageReference, SageState, SageTask } from './state.js';
 import { trainSage } from './training.js';
 
@@ -82,7 +82,7 @@ export async function fitSage(
     return { ...core, bank, ...calibrated };
   } catch (error) {
     disposeParameters(parameters);
-    bank?.latents.dispose();
+    if (bank !== undefined) disposeBank(bank);
     throw error;
   }
 }

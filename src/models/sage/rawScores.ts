@@ -44,6 +44,8 @@ export async function measureRows(
   const neighbourTarget = bank.targets === undefined ? undefined : new Float64Array(x.count);
   const { k, metric } = config;
   const { residuals } = bank;
+  // The other metrics make rows of their own at every call, which nobody would let go of.
+  const resident = metric === 'euclidean' || metric === 'sqeuclidean';
   await overBatches(
     core,
     x,
@@ -51,7 +53,7 @@ export async function measureRows(
     (batch, start) => {
       const latents = encodeBatch(core, batch);
       const excludeSelf = options.isBank === true ? { offset: start } : false;
-      const near = knn(latents, bank.latents, k, { metric, excludeSelf });
+      const near = knn(latents, bank.latents, k, { metric, excludeSelf, resident });
       return [
         near.distances,
         near.indices,

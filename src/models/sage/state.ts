@@ -1,4 +1,5 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
+import { residency } from '../../specs/residency.js';
 import { disposeParameters } from '../layers/parameters.js';
 import type { Parameters } from '../layers/layer.js';
 import type { SageNetwork } from './network.js';
@@ -57,5 +58,11 @@ export function outputsOf(task: SageTask): number {
 /** Free all tensors of a state. */
 export function disposeState(state: SageState): void {
   disposeParameters(state.parameters);
-  state.bank.latents.dispose();
+  disposeBank(state.bank);
+}
+
+/** Free the latents, and what kernels keep of them between calls. */
+export function disposeBank({ latents }: SageBank): void {
+  residency.release(latents.dataId);
+  latents.dispose();
 }
