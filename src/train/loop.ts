@@ -1,4 +1,5 @@
 import { DataError, DomainError } from '../errors.js';
+import { addMissingGradients } from '../ops/missingGradients.js';
 import { Rng } from '../util/rng.js';
 import { checkCount, checkNumber } from './checks.js';
 import { Clock } from './clock.js';
@@ -31,6 +32,8 @@ const OP = 'train';
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<TrainResult> {
   checkOptions(options);
+  // Losses may use them.
+  addMissingGradients();
   const { resume } = options;
   const rng = new Rng(options.seed);
   // Forked up front: the order of rows must not depend on how much randomness the steps use.

@@ -6,12 +6,7 @@ import type { Layer } from '../../src/models/layers/layer.js';
 import { createParameters, disposeParameters } from '../../src/models/layers/parameters.js';
 import { parameterSpecs } from '../../src/models/layers/layer.js';
 import { trainLoop } from '../../src/train/index.js';
-import type {
-  Batch,
-  BatchLoss,
-  TrainLoopOptions,
-  TrainSnapshot,
-} from '../../src/train/index.js';
+import type { Batch, BatchLoss, TrainLoopOptions, TrainSnapshot } from '../../src/train/index.js';
 import { Rng } from '../../src/util/rng.js';
 import { describeBackends } from '../support/onBackends.js';
 
