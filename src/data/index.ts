@@ -13,6 +13,8 @@ export { readEdgeList } from './edgeList.js';
 export type { EdgeList, EdgeListOptions } from './edgeList.js';
 export { blockSteps, holdsDigits, splitSteps } from './imageSteps.js';
 export type { ImageStep } from './imageSteps.js';
+export { HistoryFile } from './historyFile.js';
+export type { HistoryLine } from './historyFile.js';
 export { loadDataset, streamDataset } from './load.js';
 export type { LoadOptions, StreamOptions } from './load.js';
 export { cacheFolder } from './locate.js';
