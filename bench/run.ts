@@ -31,7 +31,9 @@ import { residentCases } from './resident.bench.js';
 import { measureCeilings } from './roofline.js';
 import { rowCases } from './rowDistance.bench.js';
 import { rowMapCases } from './rowMap.bench.js';
-import { scoreCases, trainCases } from './sage.bench.js';
+import { scoreCases } from './sage.bench.js';
+import { trainCases } from './training.bench.js';
+import { trainingOpsCases } from './trainingOps.bench.js';
 
 const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   knn: knnCases,
@@ -45,6 +47,7 @@ const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   hyperbolic: hyperbolicCases,
   matMul: matMulCases,
   train: trainCases,
+  trainingOps: trainingOpsCases,
   score: scoreCases,
 };
 

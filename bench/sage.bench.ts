@@ -16,8 +16,6 @@ const OURS = 'tfjs-latent';
 
 /** Multiplications and additions of one row through encoder and decoder. */
 const FORWARD = 2 * WIDTHS.slice(1).reduce((sum, width, i) => sum + 2 * WIDTHS[i] * width, 0);
-/** A step computes the products forward, and for the gradients of inputs and of weights. */
-const TRAINING = 3 * FORWARD;
 
 function labelled(rows: number): { readonly x: Rows; readonly y: Targets } {
   const { data } = uniformRows(rows, FEATURES, 1);
@@ -56,23 +54,6 @@ function bothProducts(
   return [ours, { ...parts, name: "with tfjs's matrix products", isOurs: false, run: theirs }];
 }
 
-function prepareTraining(rows: number, place: Place): PreparedCase {
-  const all = labelled(rows);
-  const train = async (items: number): Promise<void> => {
-    const { x, y } = firstOf(all, items * BATCH);
-    (await new Sage(settings).fit(x, y)).dispose();
-  };
-  const check = async (): Promise<void> => {
-    const { x, y } = firstOf(all, 8 * BATCH);
-    const sage = await new Sage({ ...settings, epochs: 5 }).fit(x, y);
-    const predicted = await sage.predict(x);
-    sage.dispose();
-    const right = predicted.filter((label, i) => label === y.values[i]).length;
-    if (right < 0.9 * x.count) throw new Error(`${right} of ${x.count} training rows are right`);
-  };
-  return { subjects: bothProducts(place, train, check), dispose: () => undefined };
-}
-
 function prepareScoring(rows: number, bank: number, place: Place): PreparedCase {
   const all = labelled(Math.max(rows, bank));
   let fitted: Promise<Sage> | undefined;
@@ -96,22 +77,6 @@ function prepareScoring(rows: number, bank: number, place: Place): PreparedCase 
     subjects: bothProducts(place, score, check),
     dispose: () => void fitted?.then((sage) => sage.dispose()),
   };
-}
-
-/**
- * One epoch of SAGE with the default network, with the bank and the calibration at its end. Items are
- * batches, so queries/s reads as batches/s.
- */
-export function trainCases(): BenchCase[] {
-  return [32, 156].map((batches, i) => ({
-    suite: 'train',
-    name: `SAGE, one epoch of ${batches} batches of ${BATCH}, d=${FEATURES}`,
-    items: batches,
-    flops: BATCH * TRAINING,
-    bytes: 4 * FEATURES * BATCH * batches,
-    fast: i === 0,
-    prepare: (place) => prepareTraining(batches * BATCH, place),
-  }));
 }
 
 /** The pipeline that the goals are set for: d = 784, latents of 16, a bank of 60,000, k = 25. */

@@ -4,6 +4,8 @@ usage: python peers.py request.json
 
 The request: {"queries": file.npy, "points": file.npy, "k": 10, "metric": "euclidean", "threads": 1,
 "budget": seconds for one run, "rows": checked rows, "subjects": [...], "p": power}
+Or {"train": {"kind": "dense" or "conv", "batches": 235, "batch": 256}, "threads": 2, "budget": 15}: an
+epoch of training.
 Prints one JSON object: {"timed": [{"subject", "items", "times", "distances", "indices"}],
 "missing": [{"subject", "reason"}], "versions": {...}, "ceilings": {"gflops", "gbytes"}}.
 """
@@ -167,6 +169,89 @@ def timed(peer, queries, request):
     }
 
 
+def sage_network(kind):
+    """The layers of SAGE, architectures mlp (hidden 256, 64; latent 16) and conv (width 16; latent 32)."""
+    from torch import nn
+
+    def chain(sizes):
+        layers = []
+        for i in range(len(sizes) - 1):
+            layers.append(nn.Linear(sizes[i], sizes[i + 1]))
+            if i < len(sizes) - 2:
+                layers.append(nn.LeakyReLU(0.01))
+        return nn.Sequential(*layers)
+
+    class Crop(nn.Module):
+        """Rows and columns `first` to `first + size`: the padding of TensorFlow's "same"."""
+
+        def __init__(self, first, size):
+            super().__init__()
+            self.span = slice(first, first + size)
+
+        def forward(self, x):
+            return x[:, :, self.span, self.span]
+
+    latent = 16 if kind == "dense" else 32
+    head = chain([latent, 20, 10])
+    if kind == "dense":
+        return chain([784, 256, 64, 16]), chain([16, 64, 256, 784]), head
+    act = nn.LeakyReLU(0.01)
+    odd, even = nn.ZeroPad2d((0, 1, 0, 1)), nn.ZeroPad2d(1)
+    encoder = nn.Sequential(
+        *(nn.Unflatten(1, (1, 28, 28)), odd, nn.Conv2d(1, 16, 3, 2), act),
+        *(odd, nn.Conv2d(16, 32, 3, 2), act, even, nn.Conv2d(32, 32, 3, 2), act),
+        *(nn.Flatten(), nn.Linear(512, latent)),
+    )
+    decoder = nn.Sequential(
+        *(nn.Linear(latent, 512), act, nn.Unflatten(1, (32, 4, 4))),
+        *(nn.ConvTranspose2d(32, 32, 3, 2), Crop(1, 7), act),
+        *(nn.ConvTranspose2d(32, 16, 3, 2), Crop(0, 14), act),
+        *(nn.ConvTranspose2d(16, 1, 3, 2), Crop(0, 28), nn.Flatten()),
+    )
+    return encoder, decoder, head
+
+
+def train(request):
+    """Epochs of SAGE: loss = cross-entropy + 3 mean squared error, Adam, rows in memory."""
+    import torch
+    from torch.nn import functional
+
+    if request["threads"] is not None:
+        torch.set_num_threads(request["threads"])
+    torch.manual_seed(1)
+    kind, batches, batch = (request["train"][name] for name in ("kind", "batches", "batch"))
+    networks = sage_network(kind)
+    encoder, decoder, head = networks
+    parameters = [p for network in networks for p in network.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=2e-3, eps=1e-7)
+    x = torch.rand(batches * batch, 784)
+    y = torch.arange(batches * batch) % 10
+
+    def epoch(steps):
+        order = torch.randperm(len(x))
+        for step in range(steps):
+            rows = order[step * batch : (step + 1) * batch]
+            own = x[rows]
+            latents = encoder(own)
+            loss = functional.cross_entropy(head(latents), y[rows])
+            loss = loss + 3 * functional.mse_loss(decoder(latents), own)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    epoch(min(batches, 3))
+    times = []
+    begin = time.perf_counter()
+    while len(times) < MAX_RUNS and (
+        len(times) < MIN_RUNS or time.perf_counter() - begin < request["budget"]
+    ):
+        start = time.perf_counter()
+        epoch(batches)
+        times.append((time.perf_counter() - start) * 1000)
+    subject = "PyTorch (CPU)"
+    return {"subject": subject, "items": batches, "times": times, "distances": [], "indices": []}
+
+
 def ceilings(threads):
     """GFLOP/s of a large float32 matrix product, GB/s read plus written of a large copy."""
     import numpy
@@ -206,6 +291,13 @@ def main(request):
     if request.get("ceilings"):
         result["versions"] = versions()
         result["ceilings"] = ceilings(request["threads"])
+        return result
+    if request.get("train"):
+        try:
+            result["timed"].append(train(request))
+        except ImportError as error:
+            reason = f"{error}; pip install torch"
+            result["missing"].append({"subject": "PyTorch (CPU)", "reason": reason})
         return result
     queries, points = load(request["queries"]), load(request["points"])
     for name in request["subjects"]:

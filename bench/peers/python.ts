@@ -118,6 +118,32 @@ export function timePython(
   }
 }
 
+/** An epoch of a SAGE network in PyTorch on the CPU, see bench/training.bench.ts. */
+export interface TrainingRequest {
+  readonly kind: 'dense' | 'conv';
+  readonly batches: number;
+  readonly batch: number;
+  /** undefined: as many as PyTorch takes by itself. */
+  readonly threads: number | undefined;
+}
+
+/** Time PyTorch on the same network. */
+export function timeTraining(
+  { python, how }: PythonPeers,
+  { threads, ...train }: TrainingRequest,
+  budgetMs: number,
+): { readonly timed: OutsideTimes[]; readonly notRun: NotRun[] } {
+  const subject = 'PyTorch (CPU)';
+  if (python === undefined) return { timed: [], notRun: [{ subject, reason: how }] };
+  try {
+    const answer = ask(python, { train, threads: threads ?? null, budget: budgetMs / 1000 });
+    return { timed: [...answer.timed], notRun: [...answer.missing] };
+  } catch (error) {
+    const reason = `failed: ${error instanceof Error ? error.message : String(error)}`;
+    return { timed: [], notRun: [{ subject, reason }] };
+  }
+}
+
 /** Peers whose neighbours are right, and the others with the reason. */
 function judged(
   { timed, missing }: Answer,

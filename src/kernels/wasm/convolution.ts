@@ -93,7 +93,7 @@ function transposedConvolution({ inputs, backend }: RawCall, info: ConvInfo): Te
 }
 
 /**
- * Convolutions from which ours are faster than tfjs's (XNNPACK, one thread) by bench/convolution.bench.ts.
+ * Convolutions from which ours are faster than tfjs's (XNNPACK, one thread) by bench/trainingOps.bench.ts.
  * Narrow images are, and small work does not pay for the copies between the two heaps.
  */
 const [MIN_CHANNELS, MIN_MACS] = [8, 2e6];

@@ -7,7 +7,7 @@ import { addKernel, overrideKernel } from './override.js';
 
 /**
  * What a step of training does besides products, in tfjs's own memory, where tfjs's wasm kernels copy or
- * work value by value (bench/elementwise.bench.ts): copies of tensors that are only read, additions of a
+ * work value by value (bench/trainingOps.bench.ts): copies of tensors that are only read, additions of a
  * bias, sums over rows, leakyRelu, and the derivatives of relu and leakyRelu.
  */
 
@@ -43,6 +43,17 @@ export function withTheirElementwise<T>(body: () => T): T {
   isTheirs = true;
   try {
     return body();
+  } finally {
+    isTheirs = before;
+  }
+}
+
+/** {@link withTheirElementwise} for work that is awaited; nothing else may run meanwhile. */
+export async function withTheirElementwiseAsync<T>(body: () => Promise<T>): Promise<T> {
+  const before = isTheirs;
+  isTheirs = true;
+  try {
+    return await body();
   } finally {
     isTheirs = before;
   }
