@@ -60,3 +60,9 @@ export const CONSTANT_VARIANCE = 2 ** -36;
  * 2^40 rows.
  */
 export const LEAST_CORRELATION = 2 ** -20;
+
+/**
+ * Smallest std + eta of a latent in the logarithm of the volume, 2^-40: with eta = 0 its derivative
+ * 1 / std stays below 2^40, far inside float32, and a latent that flat is constant for any decoder.
+ */
+export const VOLUME_FLOOR = 2 ** -40;

@@ -1,5 +1,7 @@
 /** Models: estimators with fit, score, save and load. */
 export type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
+export { Autoencoder } from './autoencoder/index.js';
+export type { AutoencoderFitOptions, HistoryRow, PassOptions } from './autoencoder/index.js';
 export { hMDS } from './hmds/index.js';
 export type { HmdsEmbedding, HmdsOptions } from './hmds/index.js';
 export {
@@ -18,6 +20,18 @@ export type {
   HyperbolicDiffusionConfigInput,
   HyperbolicDiffusionEmbedding,
 } from './hyperbolicDiffusion/index.js';
+export {
+  batchDeviations,
+  LeastVolume,
+  leastVolume,
+  parseLeastVolumeConfig,
+} from './leastVolume/index.js';
+export type {
+  LatentDimension,
+  LeastVolumeConfig,
+  LeastVolumeConfigInput,
+  PruneOptions,
+} from './leastVolume/index.js';
 export { parseSageConfig, Sage } from './sage/index.js';
 export type {
   SageConfig,

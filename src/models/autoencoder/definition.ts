@@ -91,6 +91,8 @@ export interface AutoencoderDefinition<C extends AutoencoderConfig, F extends Fa
    * chain 'decoder'.
    */
   readonly decode?: (core: AutoencoderCore<C, F>, latents: Tensor2D, side: Side) => Tensor;
+  /** Before training, inside a tidy: moves state that depends on the first weights. */
+  readonly start?: (core: AutoencoderCore<C, F>) => void;
   /** Loss of a batch. Runs inside a tidy, under a gradient. Pure but for draws from `batch.noise`. */
   readonly loss: (core: AutoencoderCore<C, F>, batch: TrainBatch) => BatchLoss;
   /** Moves state that has no gradient, after every update, inside a tidy. */

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { DomainError, ShapeError } from '../../errors.js';
 import { trainLoop } from '../../train/index.js';
 import type {
@@ -81,6 +82,7 @@ export async function fitCore<C extends AutoencoderConfig, F extends Facts>(
     found: {},
   };
   try {
+    tf.tidy(() => definition.start?.(core));
     const history = await train(definition, core, data, training.uint32(), options);
     const found = await definition.finish?.(core, data, { signal: options.signal });
     return { core: { ...core, found: found ?? {} }, history };
