@@ -2,6 +2,26 @@
 export type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
 export { Autoencoder } from './autoencoder/index.js';
 export type { AutoencoderFitOptions, HistoryRow, PassOptions } from './autoencoder/index.js';
+export {
+  ConditionalAutoencoder,
+  ContractiveAutoencoder,
+  DenoisingAutoencoder,
+  DiffusionNet,
+  DistanceMatchingAutoencoder,
+  HypersphericalAutoencoder,
+  Irmae,
+  Lorae,
+  MaskedAutoencoder,
+  NestedDropoutAutoencoder,
+  SupervisedAutoencoder,
+  TopologicalAutoencoder,
+  VariationalAutoencoder,
+} from './autoencoders/index.js';
+export type * from './autoencoders/index.js';
+export { DiffusionMap } from './diffusionMap/index.js';
+export type { DiffusionMapConfig, DiffusionMapConfigInput } from './diffusionMap/index.js';
+export { geodesic, pullbackMetric, sampleByVolume } from './geometry/index.js';
+export type * from './geometry/index.js';
 export { hMDS } from './hmds/index.js';
 export type { HmdsEmbedding, HmdsOptions } from './hmds/index.js';
 export {
@@ -32,6 +52,8 @@ export type {
   LeastVolumeConfigInput,
   PruneOptions,
 } from './leastVolume/index.js';
+export { latentTearReport, reconstructionField } from './topology/index.js';
+export type * from './topology/index.js';
 export { parseSageConfig, Sage } from './sage/index.js';
 export type {
   SageConfig,

@@ -1,14 +1,16 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
-import { DomainError, NotFittedError } from '../../errors.js';
+import { DomainError, NotFittedError, UnsupportedError } from '../../errors.js';
 import type { Artifacts } from '../../util/artifacts.js';
 import { checkRows, rowSize } from '../../util/rows.js';
 import type { Rows } from '../../util/rows.js';
-import { sizeOf } from '../../util/shape.js';
+import { formatShape, sizeOf } from '../../util/shape.js';
 import { collectRows } from '../layers/batches.js';
 import type { BatchOptions } from '../layers/batches.js';
 import { disposeParameters } from '../layers/parameters.js';
 import { unscaleRows } from '../layers/scaler.js';
+import type { LatentChart } from '../geometry/chart.js';
 import { coreFromArtifacts, coreToArtifacts } from './artifacts.js';
+import { chartOf } from './chart.js';
 import type { AutoencoderConfig } from './config.js';
 import type { AutoencoderCore, AutoencoderDefinition, Facts, Side } from './definition.js';
 import { checkCondition, fitCore } from './fitting.js';
@@ -126,6 +128,22 @@ export abstract class Autoencoder<C extends AutoencoderConfig, F extends Facts =
   /** Config and weights as plain host data. @throws NotFittedError */
   async toArtifacts(): Promise<Artifacts> {
     return await coreToArtifacts(this.#definition, this.core('toArtifacts'));
+  }
+
+  /**
+   * The decoder as a map on the device, for {@link pullbackMetric} and {@link geodesic}; good until `dispose` or the
+   * next `fit`.
+   * @throws NotFittedError; UnsupportedError for a model with a condition.
+   */
+  chart(): LatentChart {
+    const core = this.core('chart');
+    if (core.conditionShape === undefined) return chartOf(this.#definition, core);
+    throw new UnsupportedError({
+      op: `${this.#definition.op}.chart`,
+      arg: 'the model',
+      expected: 'have no condition',
+      got: `a condition of shape ${formatShape(core.conditionShape)}`,
+    });
   }
 
   /** Free all tensors; the model is then not fitted. */

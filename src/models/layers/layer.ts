@@ -140,7 +140,13 @@ export function runLayers(
   }, x);
 }
 
-function affine(layer: WeightLayer, x: Tensor, kernel: Tensor, bias: Tensor | undefined): Tensor {
+/** The linear map of a layer with its bias. */
+export function affine(
+  layer: WeightLayer,
+  x: Tensor,
+  kernel: Tensor,
+  bias: Tensor | undefined,
+): Tensor {
   if (bias === undefined) return linearMap(layer, x, kernel);
   // Fused with the bias only: tfjs has gradients of few fused activations.
   if (layer.kind === 'dense') return tf.fused.matMul({ a: x, b: kernel, bias });
@@ -187,7 +193,8 @@ export function adjointMap(layer: WeightLayer, y: Tensor, kernel: Tensor): Tenso
   }
 }
 
-function activate(x: Tensor, { then, slope = LEAKY_SLOPE }: WeightLayer): Tensor {
+/** What follows the linear map. */
+export function activate(x: Tensor, { then, slope = LEAKY_SLOPE }: WeightLayer): Tensor {
   switch (then) {
     case 'linear':
       return x;

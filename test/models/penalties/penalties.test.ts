@@ -166,7 +166,9 @@ describeOnBackends('penalties', () => {
     const [input, equal] = [tf.tensor2d(lengths), tf.ones<tf.Rank.R2>([6, 6])];
     const trees = [spanningTree(input), spanningTree(equal)];
     const sums = await Promise.all(
-      trees.map(async (tree) => (await tree.data<'float32'>()).reduce((sum, value) => sum + value, 0)),
+      trees.map(async (tree) =>
+        (await tree.data<'float32'>()).reduce((sum, value) => sum + value, 0),
+      ),
     );
     expect(sums).toEqual([2 * 6, 2 * 5]);
     tf.dispose([input, equal, ...trees]);
