@@ -136,7 +136,8 @@ export function timeTraining(
   const subject = 'PyTorch (CPU)';
   if (python === undefined) return { timed: [], notRun: [{ subject, reason: how }] };
   try {
-    const answer = ask(python, { train, threads: threads ?? null, budget: budgetMs / 1000 });
+    const request = { train, threads: threads ?? null, budget: budgetMs / 1000 };
+    const answer = askPython(python, PEERS, request) as Answer;
     return { timed: [...answer.timed], notRun: [...answer.missing] };
   } catch (error) {
     const reason = `failed: ${error instanceof Error ? error.message : String(error)}`;

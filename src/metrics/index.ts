@@ -3,6 +3,14 @@ export { auroc, aurocOfScores } from './auroc.js';
 export { averagePrecision } from './averagePrecision.js';
 export { expectedCalibrationError } from './calibrationError.js';
 export { circularCorrelation } from './circularCorrelation.js';
+export { similarFromUnlike, unlikeFromSimilar } from './direction.js';
+export type {
+  ConvertedScores,
+  DirectedScores,
+  ScoreDirection,
+  ToSimilarOptions,
+  ToUnlikeOptions,
+} from './direction.js';
 export type { EmbeddedDistances, GivenDistances, PointDistances } from './distanceRows.js';
 export { distortion } from './distortion.js';
 export type { Distortion, DistortionInput } from './distortion.js';
@@ -21,4 +29,4 @@ export { keptCurve } from './keptCurve.js';
 export type { KeptCurveInput, KeptPoint } from './keptCurve.js';
 export { auprIn, auprOut, oodMeasures } from './oodMeasures.js';
 export type { OodMeasures, OodScores } from './oodMeasures.js';
-export { accuracy, median, quantile, rmse } from './summary.js';
+export { accuracy, meanAndDeviation, median, quantile, rmse } from './summary.js';

@@ -25,6 +25,27 @@ export function median(values: ArrayLike<number>): number {
 }
 
 /**
+ * Mean and standard deviation of a sample, the latter sqrt(sum (v - mean)^2 / (n - 1)): how much a figure
+ * differs from one seed to the next. The deviation of one value is not known: undefined.
+ * @throws ShapeError when empty; DomainError for NaN.
+ * @example meanAndDeviation([1, 2, 3]); // { mean: 2, deviation: 1 }
+ */
+export function meanAndDeviation(values: ArrayLike<number>): {
+  readonly mean: number;
+  readonly deviation: number | undefined;
+} {
+  checkValues('meanAndDeviation', 'values', values);
+  const n = values.length;
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += values[i];
+  const mean = sum / n;
+  if (n === 1) return { mean, deviation: undefined };
+  let squares = 0;
+  for (let i = 0; i < n; i++) squares += (values[i] - mean) ** 2;
+  return { mean, deviation: Math.sqrt(squares / (n - 1)) };
+}
+
+/**
  * Fraction of predictions equal to their label, in [0, 1].
  * @throws ShapeError when empty or of different lengths; DomainError for NaN.
  */

@@ -58,6 +58,7 @@ export { parseSageConfig, Sage } from './sage/index.js';
 export type {
   SageConfig,
   SageConfigInput,
+  SageFeatures,
   SageFitOptions,
   SageScoreOptions,
   SageScores,

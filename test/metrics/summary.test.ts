@@ -1,12 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DomainError, ShapeError } from '../../src/errors.js';
-import { accuracy, median, quantile, rmse } from '../../src/metrics/index.js';
+import { accuracy, meanAndDeviation, median, quantile, rmse } from '../../src/metrics/index.js';
 import { PROPERTY } from '../support/arbitraries.js';
 
 const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), {
   minLength: 1,
   maxLength: 40,
+});
+
+describe('meanAndDeviation', () => {
+  it('golden: divided by n - 1, and unknown for one value', () => {
+    expect(meanAndDeviation([2, 4, 4, 4, 5, 5, 7, 9])).toEqual({
+      mean: 5,
+      deviation: Math.sqrt(32 / 7),
+    });
+    expect(meanAndDeviation([0.25])).toEqual({ mean: 0.25, deviation: undefined });
+    expect(() => meanAndDeviation([])).toThrow(ShapeError);
+    expect(() => meanAndDeviation([NaN])).toThrow(DomainError);
+  });
 });
 
 describe('quantile and median', () => {

@@ -67,10 +67,15 @@ export function halved(size: number, stride = STRIDE): number {
   return Math.ceil(size / stride);
 }
 
+/** Whether a layer has a kernel. */
+export function hasWeights(layer: Layer): layer is WeightLayer {
+  return layer.kind === 'dense' || layer.kind === 'conv' || layer.kind === 'convTranspose';
+}
+
 /** The weights of a chain of layers, named `<prefix>.<position>.kernel` and `.bias`. */
 export function parameterSpecs(prefix: string, layers: readonly Layer[]): ParameterSpec[] {
   return layers.flatMap((layer, i) => {
-    if (layer.kind === 'reshape' || layer.kind === 'dropout' || layer.kind === 'maxPool') return [];
+    if (!hasWeights(layer)) return [];
     const init = layer.then === 'relu' || layer.then === 'leakyRelu' ? 'he' : 'glorot';
     const [shape, fanIn, fanOut] = kernelShape(layer);
     const channels = layer.kind === 'dense' ? layer.out : layer.out[2];
@@ -124,20 +129,32 @@ export function runLayers(
   x: Tensor,
   noise?: Rng,
 ): Tensor {
-  return layers.reduce((value, layer, i) => {
-    switch (layer.kind) {
-      case 'reshape':
-        return value.reshape([value.shape[0], ...layer.out]);
-      case 'maxPool':
-        return tf.maxPool(value as Tensor4D, STRIDE, STRIDE, 'same');
-      case 'dropout':
-        return noise === undefined ? value : dropout(value, layer.rate, noise);
-      default: {
-        const bias = layer.bias === false ? undefined : parameters[`${prefix}.${i}.bias`];
-        return activate(affine(layer, value, parameters[kernelName(prefix, i)], bias), layer);
-      }
+  return layers.reduce(
+    (value, layer, i) => runLayer(`${prefix}.${i}`, layer, parameters, value, noise),
+    x,
+  );
+}
+
+/** Run one layer, whose weights are `<name>.kernel` and `<name>.bias`; arguments as {@link runLayers}. */
+export function runLayer(
+  name: string,
+  layer: Layer,
+  parameters: Weights,
+  x: Tensor,
+  noise?: Rng,
+): Tensor {
+  switch (layer.kind) {
+    case 'reshape':
+      return x.reshape([x.shape[0], ...layer.out]);
+    case 'maxPool':
+      return tf.maxPool(x as Tensor4D, STRIDE, STRIDE, 'same');
+    case 'dropout':
+      return noise === undefined ? x : dropout(x, layer.rate, noise);
+    default: {
+      const bias = layer.bias === false ? undefined : parameters[`${name}.bias`];
+      return activate(affine(layer, x, parameters[`${name}.kernel`], bias), layer);
     }
-  }, x);
+  }
 }
 
 /** The linear map of a layer with its bias. */

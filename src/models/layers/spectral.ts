@@ -3,7 +3,7 @@ import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { FLOAT32_TINY } from '../../numerics.js';
 import type { Rng } from '../../util/rng.js';
 import { sizeOf } from '../../util/shape.js';
-import { adjointMap, kernelName, linearMap } from './layer.js';
+import { adjointMap, hasWeights, kernelName, linearMap } from './layer.js';
 import type { Layer, Parameters, ParameterSpec, WeightLayer, Weights } from './layer.js';
 
 /** A layer whose kernel is divided by the norm of its linear map. */
@@ -17,7 +17,7 @@ export interface SpectralLayer {
 /** The layers with weights of a chain. */
 export function spectralLayers(chain: string, layers: readonly Layer[]): SpectralLayer[] {
   return layers.flatMap((layer, i) => {
-    if (layer.kind === 'reshape' || layer.kind === 'dropout') return [];
+    if (!hasWeights(layer)) return [];
     return [{ layer, kernel: kernelName(chain, i), direction: `${chain}.${i}.direction` }];
   });
 }

@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
-import { activate, adjointMap, affine, kernelName, LEAKY_SLOPE, linearMap } from './layer.js';
+import { UnsupportedError } from '../../errors.js';
+import {
+  activate,
+  adjointMap,
+  affine,
+  hasWeights,
+  kernelName,
+  LEAKY_SLOPE,
+  linearMap,
+} from './layer.js';
 import type { Layer, WeightLayer, Weights } from './layer.js';
 
 /** A chain of layers with its weights: a map of rows. */
@@ -47,6 +56,10 @@ export function linearise({ prefix, layers, weights }: LayerChain, x: Tensor): L
       steps.push({ shapes: [value.shape.slice(1), next.shape.slice(1)] });
       value = next;
       return;
+    }
+    if (!hasWeights(layer)) {
+      const expected = 'be of dense, convolutional, reshape and dropout layers';
+      throw new UnsupportedError({ op: 'linearise', arg: 'layers', expected, got: layer.kind });
     }
     const kernel = weights[kernelName(prefix, i)];
     const bias = layer.bias === false ? undefined : weights[`${prefix}.${i}.bias`];

@@ -5,7 +5,15 @@ import { knn } from '../../ops/knn.js';
 import type { Rows } from '../../util/rows.js';
 import { indexOfTop, negativeLogTop } from '../../util/softmax.js';
 import type { SageConfig } from './config.js';
-import { decodeBatch, encodeBatch, headBatch, overBatches } from './forward.js';
+import {
+  decodeBatch,
+  encodeBatch,
+  headBatch,
+  lastOfHead,
+  outputBatch,
+  overBatches,
+  penultimateBatch,
+} from './forward.js';
 import type { BatchOptions } from './forward.js';
 import { residualValue, residualWeights, squaredResiduals } from './residuals.js';
 import type { ResidualScale } from './residualScale.js';
@@ -44,8 +52,7 @@ export async function measureRows(
   const neighbourTarget = bank.targets === undefined ? undefined : new Float64Array(x.count);
   const { k, metric } = config;
   const { residuals } = bank;
-  // The other metrics make rows of their own at every call, which nobody would let go of.
-  const resident = metric === 'euclidean' || metric === 'sqeuclidean';
+  const resident = staysResident(metric);
   await overBatches(
     core,
     x,
@@ -63,17 +70,122 @@ export async function measureRows(
     },
     ([distances, indices, outputs, errors, scaled], start, count) => {
       output.set(outputs, start * width);
-      for (let i = 0; i < count; i++) {
-        reconstruction[start + i] =
-          residuals === undefined ? errors[i] : residualValue(residuals, errors[i], scaled[i]);
-        distance[start + i] = logMean(distances, i * k, k);
-        if (neighbourTarget !== undefined && bank.targets !== undefined) {
-          neighbourTarget[start + i] = meanAt(bank.targets, indices, i * k, k);
-        }
-      }
+      const values = reconstructionValues(residuals, errors, scaled);
+      reconstruction.set(values, start);
+      readNeighbours(bank, k, [distances, indices], { start, count, distance, neighbourTarget });
     },
   );
   return { distance, reconstruction, output, neighbourTarget };
+}
+
+/**
+ * Whether kernels may keep the bank between calls. The other metrics make rows of their own at every call,
+ * which nobody would let go of.
+ */
+function staysResident(metric: SageConfig['metric']): boolean {
+  return metric === 'euclidean' || metric === 'sqeuclidean';
+}
+
+/** Reduce the k neighbours of the rows [start, start + count) to one value each. */
+function readNeighbours(
+  { targets }: SageBank,
+  k: number,
+  [distances, indices]: readonly ArrayLike<number>[],
+  into: Pick<Measured, 'distance' | 'neighbourTarget'> & { start: number; count: number },
+): void {
+  const { start, count, distance, neighbourTarget } = into;
+  for (let i = 0; i < count; i++) {
+    distance[start + i] = logMean(distances, i * k, k);
+    if (neighbourTarget !== undefined && targets !== undefined) {
+      neighbourTarget[start + i] = meanAt(targets, indices, i * k, k);
+    }
+  }
+}
+
+/** What the network alone makes of rows. */
+export interface NetworkRows {
+  /** [rows, latentDim]. */
+  readonly latents: Float32Array;
+  /** [rows, width of the last hidden layer of the head]. */
+  readonly penultimate: Float32Array;
+  /** Logits [rows, classes], or scaled predictions [rows, 1]. */
+  readonly output: Float32Array;
+  /** Mean squared reconstruction error per element, in the scale of the network's input. */
+  readonly errors: Float64Array;
+  /** As {@link Measured.reconstruction}. */
+  readonly reconstruction: Float64Array;
+}
+
+/** Encode, decode and head every row once; the neighbours are {@link neighbourRows}. */
+export async function networkRows(
+  core: SageCore,
+  { residuals }: SageBank,
+  x: Rows,
+  options: BatchOptions,
+): Promise<NetworkRows> {
+  const last = core.network.head[lastOfHead(core)];
+  const first = core.network.head[0];
+  if (last.kind !== 'dense' || first.kind !== 'dense') throw new Error('a head of dense layers');
+  const out = {
+    latents: new Float32Array(x.count * first.in),
+    penultimate: new Float32Array(x.count * last.in),
+    output: new Float32Array(x.count * last.out),
+    errors: new Float64Array(x.count),
+    reconstruction: new Float64Array(x.count),
+  };
+  await overBatches(
+    core,
+    x,
+    options,
+    (batch) => {
+      const latents = encodeBatch(core, batch);
+      const penultimate = penultimateBatch(core, latents);
+      const output = outputBatch(core, penultimate);
+      const errors = errorsOf(decodeBatch(core, latents), batch, residuals);
+      return [latents, penultimate, output, ...errors];
+    },
+    ([latents, penultimate, output, errors, scaled], start) => {
+      out.latents.set(latents, start * first.in);
+      out.penultimate.set(penultimate, start * last.in);
+      out.output.set(output, start * last.out);
+      out.errors.set(errors, start);
+      out.reconstruction.set(reconstructionValues(residuals, errors, scaled), start);
+    },
+  );
+  return out;
+}
+
+/** The neighbours of latents that are on the host, as {@link measureRows} finds them. */
+export async function neighbourRows(
+  bank: SageBank,
+  { k, metric }: SageConfig,
+  latents: Rows,
+  options: BatchOptions,
+): Promise<Pick<Measured, 'distance' | 'neighbourTarget'>> {
+  const distance = new Float64Array(latents.count);
+  const neighbourTarget = bank.targets === undefined ? undefined : new Float64Array(latents.count);
+  await overBatches(
+    { rowShape: latents.rowShape, scaler: undefined },
+    latents,
+    options,
+    (batch) => {
+      const near = knn(batch, bank.latents, k, { metric, resident: staysResident(metric) });
+      return [near.distances, near.indices];
+    },
+    (found, start, count) =>
+      readNeighbours(bank, k, found, { start, count, distance, neighbourTarget }),
+  );
+  return { distance, neighbourTarget };
+}
+
+/** The reconstruction value of every row of a batch from what {@link errorsOf} gave. */
+function reconstructionValues(
+  residuals: ResidualScale | undefined,
+  errors: Float32Array,
+  scaled: Float32Array,
+): ArrayLike<number> {
+  if (residuals === undefined) return errors;
+  return Float64Array.from(errors, (error, i) => residualValue(residuals, error, scaled[i]));
 }
 
 /** Mean squared residual per row [b], and where there are weights their weighted mean. */

@@ -10,7 +10,16 @@ import { checkTargets, fitSage } from './fitting.js';
 import type { SageFitOptions } from './fitting.js';
 import { collectRows, decodeBatch, encodeBatch, headBatch } from './forward.js';
 import type { BatchOptions } from './forward.js';
-import { measureRows, predictionsOf, taskUncertainty } from './rawScores.js';
+import { checkedFeatures, featuresOf, headOf } from './features.js';
+import type { SageFeatures } from './features.js';
+import {
+  measureRows,
+  neighbourRows,
+  networkRows,
+  predictionsOf,
+  taskUncertainty,
+} from './rawScores.js';
+import type { Measured } from './rawScores.js';
 import { unscaleRows } from './scaler.js';
 import { disposeState, outputsOf } from './state.js';
 import type { SageState } from './state.js';
@@ -86,6 +95,11 @@ export class Sage {
     return this.#state !== undefined;
   }
 
+  /** What the head predicts: classes or values. */
+  get taskKind(): 'classification' | 'regression' {
+    return this.#fitted('taskKind').task.kind;
+  }
+
   /** Temperature of the class probabilities, 1 without scaling or for regression. */
   get temperature(): number {
     return this.#fitted('temperature').temperature;
@@ -126,37 +140,48 @@ export class Sage {
   async score(x: Rows, options: SageScoreOptions = {}): Promise<SageScores> {
     const op = 'Sage.score';
     const state = this.#checked(op, x, options);
+    this.#checkScoring(op, state, x.count, options);
     const { targets } = options;
-    const like =
-      state.task.kind === 'classification'
-        ? ({ kind: 'class', classes: state.task.classes } as const)
-        : ({ kind: 'real' } as const);
-    if (targets !== undefined) checkTargets(op, 'targets', targets, x.count, like);
-    const { compat, ensemble } = this.config;
-    if (compat && like.kind === 'real' && targets === undefined) {
-      throw new DomainError({
-        op,
-        arg: 'targets',
-        expected: "be given: with compat the task score is the prediction's squared error",
-        got: 'none',
-        fix: 'Set compat to false to score rows without targets.',
-      });
-    }
     const measured = await measureRows(state, state.bank, this.config, x, options);
-    const { output, neighbourTarget } = measured;
-    const expected = compat ? targets?.values : neighbourTarget;
-    const task = taskUncertainty(state, output, state.temperature, expected);
-    const raw = { distance: measured.distance, reconstruction: measured.reconstruction, task };
-    return {
-      ...combineScores(raw, state.reference, compat, ensemble),
-      raw: {
-        distance: Float32Array.from(raw.distance),
-        reconstruction: Float32Array.from(raw.reconstruction),
-        task: Float32Array.from(raw.task),
-      },
-      prediction: predictionsOf(state, output),
-      direction: 'high-is-similar',
-    };
+    return scoresOf(state, measured, this.config, targets);
+  }
+
+  /**
+   * What scorers of features need of rows: latents, the features before the head's last layer, logits and
+   * reconstruction errors, each row encoded, decoded and headed once. {@link scoreFeatures} turns them into
+   * scores without a second pass.
+   * Errors as {@link predict}.
+   * @example
+   * const { features, logits } = await sage.features(x);
+   * const unlike = await scorer.score({ features, logits });
+   */
+  async features(x: Rows, options: BatchOptions = {}): Promise<SageFeatures> {
+    const state = this.#checked('Sage.features', x, options);
+    return featuresOf(state, await networkRows(state, state.bank, x, options), x.count);
+  }
+
+  /**
+   * {@link score} of rows whose features are known: the neighbours of the latents and the probabilities,
+   * without the network. The same scores as of the rows themselves.
+   * @param features What {@link features} of this model gave.
+   * @throws as score; ShapeError for features of another width.
+   */
+  async scoreFeatures(features: SageFeatures, options: SageScoreOptions = {}): Promise<SageScores> {
+    const op = 'Sage.scoreFeatures';
+    const state = this.#fitted(op);
+    checkBatch(op, options);
+    const given = checkedFeatures(op, state, features);
+    this.#checkScoring(op, state, features.latents.count, options);
+    const near = await neighbourRows(state.bank, this.config, features.latents, options);
+    return scoresOf(state, { ...given, ...near }, this.config, options.targets);
+  }
+
+  /**
+   * The head's last layer, which is linear: logits = features . weight + bias.
+   * @returns `weight` [width of features, classes] and `bias`; undefined for a regression.
+   */
+  async head(): Promise<{ readonly weight: Rows; readonly bias: Float32Array } | undefined> {
+    return await headOf(this.#fitted('Sage.head'));
   }
 
   /** Predicted class or value of every row. Errors as {@link score}. */
@@ -220,13 +245,62 @@ export class Sage {
     });
   }
 
-  #checked(op: string, x: Rows, { batchRows }: BatchOptions): SageState {
+  #checked(op: string, x: Rows, options: BatchOptions): SageState {
     const state = this.#fitted(op);
     checkRows(op, 'x', x, state.rowShape);
-    if (batchRows !== undefined && !(Number.isInteger(batchRows) && batchRows >= 1)) {
-      const got = String(batchRows);
-      throw new DomainError({ op, arg: 'batchRows', expected: 'be an integer >= 1', got });
-    }
+    checkBatch(op, options);
     return state;
   }
+
+  /** Targets fit, and are there where the score needs them. */
+  #checkScoring(
+    op: string,
+    { task }: SageState,
+    rows: number,
+    { targets }: SageScoreOptions,
+  ): void {
+    const like =
+      task.kind === 'classification'
+        ? ({ kind: 'class', classes: task.classes } as const)
+        : ({ kind: 'real' } as const);
+    if (targets !== undefined) checkTargets(op, 'targets', targets, rows, like);
+    if (this.config.compat && like.kind === 'real' && targets === undefined) {
+      throw new DomainError({
+        op,
+        arg: 'targets',
+        expected: "be given: with compat the task score is the prediction's squared error",
+        got: 'none',
+        fix: 'Set compat to false to score rows without targets.',
+      });
+    }
+  }
+}
+
+function checkBatch(op: string, { batchRows }: BatchOptions): void {
+  if (batchRows === undefined || (Number.isInteger(batchRows) && batchRows >= 1)) return;
+  const got = String(batchRows);
+  throw new DomainError({ op, arg: 'batchRows', expected: 'be an integer >= 1', got });
+}
+
+/** Scores from what was measured. */
+function scoresOf(
+  state: SageState,
+  measured: Measured,
+  { compat, ensemble }: SageConfig,
+  targets: Targets | undefined,
+): SageScores {
+  const { output, neighbourTarget } = measured;
+  const expected = compat ? targets?.values : neighbourTarget;
+  const task = taskUncertainty(state, output, state.temperature, expected);
+  const raw = { distance: measured.distance, reconstruction: measured.reconstruction, task };
+  return {
+    ...combineScores(raw, state.reference, compat, ensemble),
+    raw: {
+      distance: Float32Array.from(raw.distance),
+      reconstruction: Float32Array.from(raw.reconstruction),
+      task: Float32Array.from(raw.task),
+    },
+    prediction: predictionsOf(state, output),
+    direction: 'high-is-similar',
+  };
 }
