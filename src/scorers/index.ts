@@ -7,6 +7,13 @@ export type {
   ScorerBank,
   ScorerInput,
 } from './inputs.js';
+export { modelFeatures } from './modelFeatures.js';
+export type {
+  BatchFeatures,
+  FeatureFunction,
+  ModelFeatures,
+  ModelFeaturesOptions,
+} from './modelFeatures.js';
 export { scorerFromArtifacts, scorers } from './registry.js';
 export type { ScorerName } from './registry.js';
 export { Scorer } from './scorer.js';
