@@ -60,3 +60,6 @@ export class UnsupportedError extends LatentError {
 export class DataError extends LatentError {
   override readonly name = 'DataError';
 }
+
+/** A file or data set is not there at all. */
+export class MissingDataError extends DataError {}

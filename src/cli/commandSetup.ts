@@ -19,6 +19,10 @@ Data specs:
   file.npy, file.csv#target=Name (also .tsv, .ndjson, .parquet), a named pipe, - (stdin, CSV),
   images-idx3-ubyte.gz#labels=labels-idx1-ubyte.gz; further settings: #task=regression, #labels=file,
   #targets=file, #shape=28x28x1, #scale=255, #format=npy (csv, ndjson, parquet, idx)
+  After any of these, steps that change images, in the order of writing: mnist:test@hflip,
+  cifar10:test@grey@28x28 (invert, hflip, vflip, blur, elastic-low, elastic-high, noise-low, noise-high,
+  grey, height x width). Flips of mnist leave out the digits that are still digits.
+  noise:uniform and noise:gaussian, with #shape=28x28x1#rows=1000
   Data sets are looked for in --data-dir, in the folder TFJS_LATENT_DATA, in a cache folder and in an
   installed package, and then downloaded.
 `;

@@ -13,6 +13,7 @@ import type { GlobalOptions } from './commandSetup.js';
 import type { DemoOptions } from './demo.js';
 import { EXIT, endingOf } from './exit.js';
 import { addEmbed } from './embedProgram.js';
+import { addEval } from './evalProgram.js';
 import { addKnn } from './knnProgram.js';
 import type { ScoreOptions } from './score.js';
 import { collect, integerFrom } from './settings.js';
@@ -66,6 +67,7 @@ export function buildProgram(streams: Streams): Command {
   addScore(program, streams);
   addKnn(program, streams);
   addEmbed(program, streams);
+  addEval(program, streams);
   addDoctor(program, streams);
   addSetup(program, streams);
   addVerify(program, streams);

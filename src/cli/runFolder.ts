@@ -2,6 +2,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
 import { checkFolderTarget, withStagedFolder, writeArtifacts } from '../data/index.js';
 import { DataError, LatentError } from '../errors.js';
 import type { Artifacts, Json } from '../util/artifacts.js';
@@ -95,6 +96,30 @@ async function stageRun(
 async function addRunFacts(path: string, run: RunFolder['run']): Promise<void> {
   const config = JSON.parse(await readFile(path, 'utf8')) as { [key: string]: Json };
   await writeFile(path, `${JSON.stringify({ ...config, run }, null, 2)}\n`);
+}
+
+const dataFact = z.object({ spec: z.string(), rows: z.number().int(), checksum: z.string() });
+const runFactsSchema = z.object({
+  run: z.object({ seed: z.number().int(), data: z.array(dataFact).nonempty() }),
+});
+
+/** What a run was trained on; undefined for a model that was saved by other means than a command. */
+export interface TrainingData {
+  readonly spec: string;
+  readonly rows: number;
+  readonly checksum: string;
+  /** Of the split into rows to fit and rows held out. */
+  readonly seed: number;
+}
+
+/** The training data that a run folder names: the first that its command read. */
+export async function readTrainingData(dir: string): Promise<TrainingData | undefined> {
+  const text = await readFile(join(dir, 'config.json'), 'utf8');
+  const parsed = runFactsSchema.safeParse(JSON.parse(text));
+  if (!parsed.success) return undefined;
+  const { seed, data } = parsed.data.run;
+  const { spec, rows, checksum } = data[0];
+  return { spec, rows, checksum, seed };
 }
 
 /** History as CSV; a value that an epoch lacks is an empty cell. */

@@ -6,6 +6,7 @@ import { DataError, DomainError } from '../errors.js';
 import type { Json } from '../util/artifacts.js';
 import { checkRows } from '../util/rows.js';
 import type { Dataset, Rows, Targets } from '../util/rows.js';
+import { Checksum } from './checksum.js';
 import type { Resumed, RunCheckpoint } from './checkpoint.js';
 import type { CommandContext } from './context.js';
 import { packageVersion } from './version.js';
@@ -142,13 +143,8 @@ export async function resumedRun(
   return resumed;
 }
 
-/** FNV-1a over the bits of rows and targets: tells whether a run saw the same numbers. */
+/** {@link Checksum} of rows, then targets: tells whether a run saw the same numbers. */
 function checksum({ x, y }: Dataset): string {
-  let hash = 0x811c9dc5;
-  const parts = y === undefined ? [x.data] : [x.data, y.values];
-  for (const part of parts) {
-    const words = new Uint32Array(part.buffer, part.byteOffset, part.length);
-    for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
-  }
-  return `fnv1a32:${(hash >>> 0).toString(16).padStart(8, '0')}`;
+  const sum = new Checksum().add(x.data);
+  return (y === undefined ? sum : sum.add(y.values)).text;
 }

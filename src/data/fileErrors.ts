@@ -1,4 +1,4 @@
-import { DataError, LatentError } from '../errors.js';
+import { DataError, LatentError, MissingDataError } from '../errors.js';
 
 /** Causes of failed system calls, as the rule that the file must satisfy and how to mend it. */
 const RULES: Readonly<Record<string, { readonly rule: string; readonly fix: string }>> = {
@@ -41,10 +41,9 @@ export function asDataError(op: string, path: string, error: unknown): unknown {
   const known = code === undefined ? undefined : RULES[code];
   if (known === undefined) return error;
   const got = error instanceof Error ? error.message : String(error);
-  return new DataError(
-    { op, arg: path, expected: known.rule, got, fix: known.fix },
-    { cause: error },
-  );
+  const fields = { op, arg: path, expected: known.rule, got, fix: known.fix };
+  if (code === 'ENOENT') return new MissingDataError(fields, { cause: error });
+  return new DataError(fields, { cause: error });
 }
 
 /** Run an action on a file; failed system calls become DataErrors naming it. */

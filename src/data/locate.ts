@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { DataError } from '../errors.js';
+import { MissingDataError } from '../errors.js';
 import { byteStream, openByteSource } from './byteReader.js';
 import { NAMED_SETS } from './catalog.js';
 import type { CatalogFile, NamedSet, Split } from './catalog.js';
@@ -189,13 +189,13 @@ function notFound(
   files: readonly CatalogFile[],
   tried: readonly string[],
   others: readonly string[],
-): DataError {
+): MissingDataError {
   const names = files.map((file) => file.name).join(', ');
   const install = set.npm === undefined ? '' : `run npm install ${set.npm.name}, or `;
   const there = others.map((other) => ` ${set.name}:${other} is there.`).join('');
   const fix = `${install}put ${names} (each may be .gz) into <folder>/${set.name} and name the folder by --data-dir or TFJS_LATENT_DATA.${there}`;
   const label = Object.keys(set.splits).length > 1 ? `${set.name}:${split}` : set.name;
-  return new DataError({
+  return new MissingDataError({
     op: OP,
     arg: label,
     expected: 'be in one of the places for data sets',
