@@ -46,7 +46,7 @@ export async function overBatches(
   x: Rows,
   options: BatchOptions,
   compute: (batch: Tensor, start: number) => Tensor[],
-  read: (values: Float32Array[], start: number, count: number) => void,
+  read: (values: Float32Array[], start: number, count: number) => void | Promise<void>,
 ): Promise<void> {
   const step = options.batchRows ?? BATCH_ROWS;
   for (let start = 0; start < x.count; start += step) {
@@ -55,7 +55,7 @@ export async function overBatches(
     const tensors = tf.tidy(() => compute(rowsToTensor(entry, rows), start));
     try {
       const values = await Promise.all(tensors.map((t) => t.data<'float32'>()));
-      read(values, start, rows.count);
+      await read(values, start, rows.count);
     } finally {
       tf.dispose(tensors);
     }

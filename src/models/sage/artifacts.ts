@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
 import { checkFormat } from '../../util/artifacts.js';
@@ -8,6 +7,7 @@ import { loadParameters, savedArray, saveParameters } from '../layers/parameters
 import { parseSageConfig, reconstructionTest } from './config.js';
 import type { SageConfig } from './config.js';
 import { SUB_SCORES } from './ensemble.js';
+import { LatentBank } from './latentBank.js';
 import { planNetwork } from './network.js';
 import type { ResidualScale } from './residualScale.js';
 import { outputsOf } from './state.js';
@@ -48,8 +48,9 @@ export async function sageToArtifacts(config: SageConfig, state: SageState): Pro
     arrays['input.mean'] = float64(scaler.mean);
     arrays['input.deviation'] = float64(scaler.deviation);
   }
-  const latents = Float32Array.from(await bank.latents.data());
-  arrays['bank/latents'] = { dtype: 'float32', shape: [...bank.latents.shape], data: latents };
+  const { rows, latentDim } = bank.latents;
+  const latents = await bank.latents.values();
+  arrays['bank/latents'] = { dtype: 'float32', shape: [rows, latentDim], data: latents };
   if (bank.targets !== undefined) arrays['bank/targets'] = float64(bank.targets);
   const { residuals } = bank;
   if (residuals !== undefined) arrays[RESIDUALS] = float64(residuals.variance);
@@ -106,7 +107,7 @@ export function sageFromArtifacts(artifacts: Artifacts): { config: SageConfig; s
   const residuals = readResiduals(config, parsed.data.residuals, () => read64(RESIDUALS, features));
   const parameters = loadParameters(OP, network.parameters, arrays);
   const bank = {
-    latents: tf.tensor2d(Float32Array.from(latents), [bankRows, config.latentDim]),
+    latents: new LatentBank(Float32Array.from(latents), config.latentDim),
     targets,
     residuals,
   };

@@ -45,7 +45,7 @@ export function checkedFeatures(
   state: SageState,
   { latents, logits, values, reconstruction }: SageFeatures,
 ): Pick<Measured, 'reconstruction' | 'output'> {
-  checkRows(op, 'features.latents', latents, [state.bank.latents.shape[1]]);
+  checkRows(op, 'features.latents', latents, [state.bank.latents.latentDim]);
   const [arg, output] =
     state.task.kind === 'classification'
       ? (['features.logits', logits] as const)

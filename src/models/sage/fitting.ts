@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import { DomainError, ShapeError } from '../../errors.js';
 import type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../../train/index.js';
 import { Rng } from '../../util/rng.js';
@@ -11,13 +10,14 @@ import { fitTemperature } from '../../util/softmax.js';
 import { reconstructionTest } from './config.js';
 import type { SageConfig } from './config.js';
 import { collectRows, encodeBatch } from './forward.js';
+import { LatentBank } from './latentBank.js';
 import { planNetwork } from './network.js';
 import type { SageNetwork } from './network.js';
 import { measureRows, taskUncertainty } from './rawScores.js';
 import type { Measured } from './rawScores.js';
 import { measureResiduals } from './residuals.js';
 import { measureScaler } from './scaler.js';
-import { disposeBank, outputsOf } from './state.js';
+import { outputsOf } from './state.js';
 import type { SageBank, SageCore, SageReference, SageState, SageTask } from './state.js';
 import { trainSage } from './training.js';
 
@@ -82,7 +82,7 @@ export async function fitSage(
     return { ...core, bank, ...calibrated };
   } catch (error) {
     disposeParameters(parameters);
-    if (bank !== undefined) disposeBank(bank);
+    bank?.latents.dispose();
     throw error;
   }
 }
@@ -254,7 +254,7 @@ async function makeBank(
   const latents = await collectRows(core, x, latentDim, { signal }, (b) => encodeBatch(core, b));
   return {
     residuals,
-    latents: tf.tensor2d(latents, [x.count, latentDim]),
+    latents: new LatentBank(latents, latentDim),
     targets: targets.kind === 'real' ? Float64Array.from(targets.values) : undefined,
   };
 }

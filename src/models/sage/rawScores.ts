@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor } from '@tensorflow/tfjs';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { FLOAT32_TINY } from '../../numerics.js';
-import { knn } from '../../ops/knn.js';
 import type { Rows } from '../../util/rows.js';
 import { indexOfTop, negativeLogTop } from '../../util/softmax.js';
 import type { SageConfig } from './config.js';
@@ -15,6 +14,7 @@ import {
   penultimateBatch,
 } from './forward.js';
 import type { BatchOptions } from './forward.js';
+import type { BankSearch, HostNeighbors } from './latentBank.js';
 import { residualValue, residualWeights, squaredResiduals } from './residuals.js';
 import type { ResidualScale } from './residualScale.js';
 import { outputsOf } from './state.js';
@@ -52,45 +52,56 @@ export async function measureRows(
   const neighbourTarget = bank.targets === undefined ? undefined : new Float64Array(x.count);
   const { k, metric } = config;
   const { residuals } = bank;
-  const resident = staysResident(metric);
+  const searchFrom = (start: number): BankSearch => {
+    return { k, metric, excludeSelf: options.isBank === true ? { offset: start } : false };
+  };
   await overBatches(
     core,
     x,
     options,
     (batch, start) => {
       const latents = encodeBatch(core, batch);
-      const excludeSelf = options.isBank === true ? { offset: start } : false;
-      const near = knn(latents, bank.latents, k, { metric, excludeSelf, resident });
       return [
-        near.distances,
-        near.indices,
         headBatch(core, latents),
+        ...searchBatch(bank, latents, searchFrom(start)),
         ...errorsOf(decodeBatch(core, latents), batch, residuals),
       ];
     },
-    ([distances, indices, outputs, errors, scaled], start, count) => {
+    async (values, start, count) => {
+      const [outputs, ...others] = values;
+      const found = others.slice(0, others.length - (residuals === undefined ? 1 : 2));
+      const [errors, scaled] = others.slice(found.length);
+      const near = await neighboursFound(bank, found, searchFrom(start), options.signal);
       output.set(outputs, start * width);
-      const values = reconstructionValues(residuals, errors, scaled);
-      reconstruction.set(values, start);
-      readNeighbours(bank, k, [distances, indices], { start, count, distance, neighbourTarget });
+      reconstruction.set(reconstructionValues(residuals, errors, scaled), start);
+      readNeighbours(bank, k, near, { start, count, distance, neighbourTarget });
     },
   );
   return { distance, reconstruction, output, neighbourTarget };
 }
 
-/**
- * Whether kernels may keep the bank between calls. The other metrics make rows of their own at every call,
- * which nobody would let go of.
- */
-function staysResident(metric: SageConfig['metric']): boolean {
-  return metric === 'euclidean' || metric === 'sqeuclidean';
+/** Neighbours that the device found, or the latents where the bank is not on the device. */
+function searchBatch({ latents: bank }: SageBank, latents: Tensor2D, search: BankSearch): Tensor[] {
+  const near = bank.nearest(latents, search);
+  return near === undefined ? [latents] : [near.distances, near.indices];
+}
+
+/** Neighbours from the values of {@link searchBatch}. */
+async function neighboursFound(
+  { latents: bank }: SageBank,
+  found: readonly Float32Array[],
+  search: BankSearch,
+  signal: AbortSignal | undefined,
+): Promise<HostNeighbors> {
+  if (found.length === 2) return { distances: found[0], indices: found[1] };
+  return await bank.nearestInBlocks(found[0], search, signal);
 }
 
 /** Reduce the k neighbours of the rows [start, start + count) to one value each. */
 function readNeighbours(
   { targets }: SageBank,
   k: number,
-  [distances, indices]: readonly ArrayLike<number>[],
+  { distances, indices }: HostNeighbors,
   into: Pick<Measured, 'distance' | 'neighbourTarget'> & { start: number; count: number },
 ): void {
   const { start, count, distance, neighbourTarget } = into;
@@ -164,16 +175,16 @@ export async function neighbourRows(
 ): Promise<Pick<Measured, 'distance' | 'neighbourTarget'>> {
   const distance = new Float64Array(latents.count);
   const neighbourTarget = bank.targets === undefined ? undefined : new Float64Array(latents.count);
+  const search: BankSearch = { k, metric, excludeSelf: false };
   await overBatches(
     { rowShape: latents.rowShape, scaler: undefined },
     latents,
     options,
-    (batch) => {
-      const near = knn(batch, bank.latents, k, { metric, resident: staysResident(metric) });
-      return [near.distances, near.indices];
+    (batch) => searchBatch(bank, batch as Tensor2D, search),
+    async (found, start, count) => {
+      const near = await neighboursFound(bank, found, search, options.signal);
+      readNeighbours(bank, k, near, { start, count, distance, neighbourTarget });
     },
-    (found, start, count) =>
-      readNeighbours(bank, k, found, { start, count, distance, neighbourTarget }),
   );
   return { distance, neighbourTarget };
 }

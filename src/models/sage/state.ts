@@ -1,7 +1,6 @@
-import type { Tensor2D } from '@tensorflow/tfjs';
-import { residency } from '../../specs/residency.js';
 import { disposeParameters } from '../layers/parameters.js';
 import type { Parameters } from '../layers/layer.js';
+import type { LatentBank } from './latentBank.js';
 import type { SageNetwork } from './network.js';
 import type { ResidualScale } from './residualScale.js';
 import type { Scaler } from './scaler.js';
@@ -26,10 +25,10 @@ export interface SageCore {
   readonly scaler: Scaler | undefined;
 }
 
-/** What is kept of the training rows to compare new ones with; the latents stay on the device. */
+/** What is kept of the training rows to compare new ones with. */
 export interface SageBank {
   /** Shape [n, latentDim]. */
-  readonly latents: Tensor2D;
+  readonly latents: LatentBank;
   /** Targets of the same rows in their own unit; regression only. */
   readonly targets: Float64Array | undefined;
   /** Undefined where the reconstruction value is the mean squared error itself. */
@@ -58,11 +57,5 @@ export function outputsOf(task: SageTask): number {
 /** Free all tensors of a state. */
 export function disposeState(state: SageState): void {
   disposeParameters(state.parameters);
-  disposeBank(state.bank);
-}
-
-/** Free the latents, and what kernels keep of them between calls. */
-export function disposeBank({ latents }: SageBank): void {
-  residency.release(latents.dataId);
-  latents.dispose();
+  state.bank.latents.dispose();
 }
