@@ -27,6 +27,9 @@ export interface StudyOptions {
 /** Where the pages of full runs go, and those of quick ones, which must not replace them. */
 const [FULL_OUT, QUICK_OUT] = ['docs/results', 'runs/quick'];
 
+/** Where full runs leave their numbers: too long to read, so not beside the page. */
+const FULL_NUMBERS = 'runs/results';
+
 /** Options of the command line; wrong ones end the program with what there is. */
 export function studyOptions(args: readonly string[]): StudyOptions {
   const { values } = parseArgs({
@@ -85,7 +88,8 @@ export async function runStudy(
   { out, seed, render }: StudyOptions,
 ): Promise<void> {
   const say = (line: string): void => console.log(line);
-  const numbers = join(out, `${study.name}.json`);
+  const folder = out === FULL_OUT ? FULL_NUMBERS : out;
+  const numbers = join(folder, `${study.name}.json`);
   const { backend, models } = render
     ? (JSON.parse(await readFile(numbers, 'utf8')) as Results)
     : await train(study, folds(), say);
@@ -106,7 +110,7 @@ export async function runStudy(
     claims,
     figures,
   });
-  await mkdir(out, { recursive: true });
+  for (const needed of [out, folder]) await mkdir(needed, { recursive: true });
   await writeFileAtomic(numbers, JSON.stringify({ backend, models }));
   const page = join(out, `${study.name}.md`);
   const style = await resolveConfig(join(FULL_OUT, `${study.name}.md`));
