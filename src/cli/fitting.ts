@@ -1,4 +1,4 @@
-import type { Sage, TrainProgress } from '../models/index.js';
+import type { EpochRecord, Sage, TrainProgress } from '../models/index.js';
 import type { Resumed, RunCheckpoint } from './checkpoint.js';
 import type { CommandContext } from './context.js';
 import type { HistoryRow } from './report/data.js';
@@ -21,16 +21,24 @@ export async function fitForCommand(
 ): Promise<HistoryRow[]> {
   const history: HistoryRow[] = [...(kept?.resumed?.history ?? [])];
   const step = terminal.step('train', 'steps');
-  const onProgress = ({ epoch, epochs, stage, loss, parts, ...at }: TrainProgress): void => {
-    // The last report of an epoch covers all its steps and replaces the earlier ones.
-    history[epoch - 1] = { epoch, stage, loss, ...lossColumns(parts) };
+  const onProgress = ({ epoch, epochs, loss, ...at }: TrainProgress): void => {
     step.update(at.step, at.steps, `| epoch ${epoch}/${epochs}, loss ${loss.toPrecision(3)}`);
+  };
+  const onEpochEnd = ({ epoch, stage, loss, parts, validation }: EpochRecord): void => {
+    history.push({
+      epoch,
+      stage,
+      loss,
+      ...lossColumns(parts),
+      ...(validation && { validationLoss: validation.loss }),
+    });
   };
   try {
     await model.fit(fit.x, fit.targets, {
       calibration,
       signal,
       onProgress,
+      onEpochEnd,
       resume: kept?.resumed?.snapshot,
       checkpoint: kept && {
         everySeconds: kept.everySeconds,

@@ -139,7 +139,8 @@ export async function resumedRun(
     return undefined;
   }
   const resumed = await checkpoint.load();
-  terminal.say(`going on after epoch ${resumed.history.length}`);
+  const { history, snapshot } = resumed;
+  terminal.say(`going on after epoch ${history.length}, step ${snapshot.steps}`);
   return resumed;
 }
 

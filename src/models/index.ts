@@ -1,5 +1,5 @@
 /** Models: estimators with fit, score, save and load. */
-export type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
+export type { EpochRecord, TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
 export { Autoencoder } from './autoencoder/index.js';
 export type { AutoencoderFitOptions, HistoryRow, PassOptions } from './autoencoder/index.js';
 export {

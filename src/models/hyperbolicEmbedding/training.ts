@@ -56,6 +56,7 @@ class Training {
   private readonly stepsPerEpoch: number;
   private readonly begin = performance.now();
   private saved = performance.now();
+  private savedStep = 0;
   private firstEpoch = 0;
   private millisecondsPerBatch: number | undefined;
 
@@ -80,6 +81,7 @@ class Training {
       this.table = resumedTable(resume, shape);
       this.shuffle.restore(resume.shuffle);
       this.firstEpoch = resume.epoch;
+      this.savedStep = resume.steps;
     }
     this.related = {
       offsets: this.keep(tf.tensor1d(offsets, 'int32')),
@@ -221,18 +223,24 @@ class Training {
   private async saveWhenDue(epoch: number): Promise<void> {
     const { checkpoint } = this.options;
     if (checkpoint === undefined) return;
-    if (performance.now() - this.saved < 1000 * checkpoint.everySeconds) return;
+    // Between two epochs only, also when steps are asked for.
+    const steps = epoch * this.stepsPerEpoch;
+    const isDue =
+      performance.now() - this.saved >= 1000 * checkpoint.everySeconds ||
+      steps - this.savedStep >= (checkpoint.everySteps ?? Infinity);
+    if (!isDue) return;
     const data = Float32Array.from(await this.table.data());
     await checkpoint.save({
       stage: 0,
       epoch,
-      steps: epoch * this.stepsPerEpoch,
+      steps,
       shuffle: this.shuffle.state,
       noise: this.noise.state,
       variables: [{ dtype: 'float32', shape: [...this.table.shape], data }],
       optimizers: [],
     });
     this.saved = performance.now();
+    this.savedStep = steps;
   }
 
   private fail(loss: number, epoch: number): never {

@@ -87,6 +87,13 @@ const schema = z.strictObject({
   batchSize: integer(1, COUNT).default(256),
   learningRate: positive().default(2e-3),
   learningRateDecay: choice('none', 'linear', 'cosine').default('cosine'),
+  warmUpEpochs: real(0, Infinity).default(0),
+  optimizer: choice('adam', 'adamw', 'sgd').default('adam'),
+  weightDecay: real(0, Infinity).nullable().default(null),
+  momentum: real(0, 0.999).default(0.9),
+  clipNorm: positive().nullable().default(null),
+  validationFraction: real(0, 0.9).default(0),
+  patience: integer(1, COUNT, 'null or an integer').nullable().default(null),
   lossWeights: lossWeights.prefault({}),
   training: choice('joint', 'two-stage').default('joint'),
   stageTwoRates: stageRates.prefault({}),
@@ -117,7 +124,14 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
  * - `standardize` ('auto'): rows to mean 0 and standard deviation 1 per feature; 'auto' does so when
  *   rows are vectors (rank 1) and not when they are images.
  * - `epochs` ('auto'; per stage): 'auto' makes at least {@link AUTO_STEPS} steps, in 5 to 200 epochs;
- *   `batchSize` (256), `learningRate` (2e-3) of Adam, `learningRateDecay` ('cosine') to 0 over a stage.
+ *   `batchSize` (256), `learningRate` (2e-3) of Adam, `learningRateDecay` ('cosine') to 0 over a stage,
+ *   after `warmUpEpochs` (0) in which the rate rises.
+ * - `optimizer` ('adam'): 'adamw' with `weightDecay` (null: 0.01), 'sgd' with `momentum` (0.9) and
+ *   `weightDecay` (null: 0); biases do not decay. `clipNorm` (null = none): largest length of all gradients
+ *   together.
+ * - `patience` (null = never): a stage ends after so many epochs without a better loss and keeps the weights
+ *   of its best epoch. The loss is that of `validationFraction` (0) of the training rows, which no step then
+ *   sees but which stay in the bank; of the training steps when it is 0.
  * - `lossWeights` (task 1, reconstruction 3, center 0): the paper has 1, 1 and, where it uses a centre
  *   loss, .1.
  * - `training` ('joint'): 'two-stage' trains encoder and head first (task + centre), then everything
@@ -180,7 +194,17 @@ export function parseSageConfig(value: unknown): SageConfig {
 }
 
 /** Rules over several fields. */
-function checkTogether({ lossWeights: weights, training }: SageConfig): void {
+function checkTogether(config: SageConfig): void {
+  const { lossWeights: weights, training, optimizer, weightDecay } = config;
+  if (optimizer === 'adam' && weightDecay !== null) {
+    throw new DomainError({
+      op: 'Sage',
+      arg: 'config.weightDecay',
+      expected: "be null with optimizer 'adam'",
+      got: String(weightDecay),
+      fix: "Set optimizer to 'adamw'.",
+    });
+  }
   const refuse = (expected: string): void => {
     const got = JSON.stringify(weights);
     throw new DomainError({ op: 'Sage', arg: 'config.lossWeights', expected, got });

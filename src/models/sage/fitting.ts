@@ -1,5 +1,10 @@
 import { DomainError, ShapeError } from '../../errors.js';
-import type { TrainCheckpoint, TrainProgress, TrainSnapshot } from '../../train/index.js';
+import type {
+  EpochRecord,
+  TrainCheckpoint,
+  TrainProgress,
+  TrainSnapshot,
+} from '../../train/index.js';
 import { Rng } from '../../util/rng.js';
 import { checkRows, takeRows, takeTargets } from '../../util/rows.js';
 import type { Rows, Targets } from '../../util/rows.js';
@@ -34,7 +39,9 @@ export interface SageFitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called several times a second while training. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
-  /** Keeps what training needs to be continued after a crash, at the end of epochs. */
+  /** Called after every epoch of training, with its mean losses. */
+  readonly onEpochEnd?: ((epoch: EpochRecord) => void) | undefined;
+  /** Keeps what training needs to be continued after a crash. */
   readonly checkpoint?: TrainCheckpoint | undefined;
   /**
    * Go on from a checkpoint of the same settings and rows: on the same backend the result is what an

@@ -1,15 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor2D, Variable } from '@tensorflow/tfjs';
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
+import { ShapeError } from '../../errors.js';
 import { trainLoop } from '../../train/index.js';
 import type {
   Batch,
+  BatchInputs,
   BatchLoss,
+  EpochRecord,
+  MakeInputs,
+  OptimizerSpec,
   TrainCheckpoint,
   TrainProgress,
   TrainSnapshot,
   TrainStage,
 } from '../../train/index.js';
-import type { Rng } from '../../util/rng.js';
+import { Rng } from '../../util/rng.js';
 import type { Rows, Targets } from '../../util/rows.js';
 import { runLayers } from '../layers/layer.js';
 import { parametersOf } from '../layers/parameters.js';
@@ -27,12 +32,18 @@ export interface SageTrainingData {
   readonly rows: Int32Array;
 }
 
+/** Rows of the steps and rows of the validation. */
+interface TrainingSplit extends SageTrainingData {
+  readonly validation: Int32Array;
+}
+
 /** Class centres, shape [classes, latentDim]: moved after each step, not by gradients. */
 type Centers = Variable<tf.Rank.R2>;
 
 interface TrainingOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  readonly onEpochEnd?: ((epoch: EpochRecord) => void) | undefined;
   readonly checkpoint?: TrainCheckpoint | undefined;
   readonly resume?: TrainSnapshot | undefined;
 }
@@ -48,20 +59,52 @@ export async function trainSage(
   const centers = initialCenters(core, config, rng);
   try {
     const seed = rng.uint32();
-    const stages = planStages(core, config, data, centers);
+    const split = splitValidation(data, config.validationFraction, seed);
+    const stages = planStages(core, config, split, centers);
     await trainLoop({
-      rows: data.rows.length,
+      rows: split.rows.length,
       batchSize: config.batchSize,
       seed,
       stages,
       moved: centers === undefined ? [] : [centers],
       signal: options.signal,
       onProgress: options.onProgress,
+      onEpochEnd: options.onEpochEnd,
       checkpoint: options.checkpoint,
       resume: options.resume,
     });
   } finally {
     centers?.dispose();
+  }
+}
+
+/** A random part of the rows, at least one unless the fraction is 0, is kept from the steps. */
+function splitValidation(data: SageTrainingData, fraction: number, seed: number): TrainingSplit {
+  const { length } = data.rows;
+  const held = fraction === 0 ? 0 : Math.max(1, Math.round(fraction * length));
+  if (held >= length) {
+    throw new ShapeError({
+      op: 'Sage.fit',
+      arg: 'x',
+      expected: 'have at least two rows to train on with validationFraction above 0',
+      got: `${length} rows`,
+    });
+  }
+  const { drawn, rest } = new Rng(seed).fork(3).draw(length, held);
+  const pick = (of: Int32Array): Int32Array => of.map((i) => data.rows[i]);
+  // With none held the order of rows must stay as it is given.
+  return { ...data, rows: held === 0 ? data.rows : pick(rest), validation: pick(drawn) };
+}
+
+function optimizerOf({ optimizer, weightDecay, momentum }: SageConfig): OptimizerSpec {
+  const decay = weightDecay === null ? {} : { weightDecay };
+  switch (optimizer) {
+    case 'adam':
+      return { kind: 'adam' };
+    case 'adamw':
+      return { kind: 'adamw', ...decay };
+    case 'sgd':
+      return { kind: 'sgd', momentum, ...decay };
   }
 }
 
@@ -76,16 +119,20 @@ function initialCenters(core: SageCore, config: SageConfig, rng: Rng): Centers |
 function planStages(
   core: SageCore,
   config: SageConfig,
-  data: SageTrainingData,
+  data: TrainingSplit,
   centers: Centers | undefined,
 ): TrainStage[] {
-  const { learningRate, learningRateDecay: decay, lossWeights } = config;
+  const { learningRate, learningRateDecay, warmUpEpochs, lossWeights, clipNorm, patience } = config;
+  const kind = learningRateDecay === 'none' ? 'constant' : learningRateDecay;
   const epochs = epochsFor(config, data.rows.length);
   const build = (name: string, weights: LossWeights, groups: TrainStage['groups']): TrainStage => ({
     name,
     epochs,
-    decay,
+    decay: { kind, warmUpEpochs },
     groups,
+    optimizer: optimizerOf(config),
+    ...(clipNorm !== null && { clip: { norm: clipNorm } }),
+    ...(patience !== null && { stopping: { patience } }),
     ...stepOf(core, data, weights, centers),
   });
   const all = (...parts: string[]): Variable[] => parametersOf(core.parameters, ...parts);
@@ -106,43 +153,57 @@ function planStages(
   ];
 }
 
+/** What the losses of a batch are computed from. */
+function inputsOf(core: SageCore, data: SageTrainingData, from: Int32Array): MakeInputs {
+  return (indices) => {
+    const rows = Int32Array.from(indices, (i) => from[i]);
+    return {
+      x: rowsToTensor(core, data.x, rows),
+      y: targetsToTensor(core, data.targets, rows),
+    };
+  };
+}
+
 /** Loss of a batch, and the step of the centres after it. */
 function stepOf(
   core: SageCore,
-  data: SageTrainingData,
+  data: TrainingSplit,
   weights: LossWeights,
   centers: Centers | undefined,
-): Pick<TrainStage, 'loss' | 'afterStep'> {
+): Pick<TrainStage, 'loss' | 'afterStep' | 'inputs' | 'validation'> {
   const useCenters = centers !== undefined && weights.center > 0;
-  const loss = (batch: Batch): BatchLoss => {
-    const rows = Int32Array.from(batch.indices, (i) => data.rows[i]);
-    const x = rowsToTensor(core, data.x, rows);
-    const y = targetsToTensor(core, data.targets, rows);
-    const { network, parameters } = core;
-    const latents = runLayers('encoder', network.encoder, parameters, x, batch.rng);
-    const output = runLayers('head', network.head, parameters, latents, batch.rng);
-    const reconstruction =
-      weights.reconstruction > 0
-        ? runLayers('decoder', network.decoder, parameters, latents, batch.rng)
-        : undefined;
+  const { network, parameters } = core;
+  const run = (part: 'encoder' | 'head' | 'decoder', x: Tensor, rng?: Rng): Tensor =>
+    runLayers(part, network[part], parameters, x, rng);
+  const measure = ({ x, y }: BatchInputs, rng?: Rng): BatchLoss => {
+    const latents = run('encoder', x, rng);
+    const output = run('head', latents, rng);
+    const reconstruction = weights.reconstruction > 0 ? run('decoder', latents, rng) : undefined;
     const forward = { latents, output, ...(reconstruction && { reconstruction }) };
     const truth = {
       x,
-      y,
+      y: y as Tensor2D,
       task: core.task.kind,
       ...(useCenters && { centers }),
     };
     return sageLoss(forward, truth, weights);
   };
-  if (!useCenters) return { loss };
-  const afterStep = (batch: Batch): void => {
-    const rows = Int32Array.from(batch.indices, (i) => data.rows[i]);
-    const x = rowsToTensor(core, data.x, rows);
-    const latents = runLayers('encoder', core.network.encoder, core.parameters, x) as Tensor2D;
-    const y = targetsToTensor(core, data.targets, rows);
-    centers.assign(movedCenters(latents, y, centers));
+  const loss = ({ inputs, rng }: Batch): BatchLoss => measure(inputs, rng);
+  const inputs = inputsOf(core, data, data.rows);
+  const { validation: held } = data;
+  const validation: TrainStage['validation'] =
+    held.length === 0
+      ? undefined
+      : {
+          rows: held.length,
+          inputs: inputsOf(core, data, held),
+          loss: (batch) => measure(batch.inputs),
+        };
+  if (!useCenters) return { loss, inputs, validation };
+  const afterStep = ({ inputs: { x, y } }: Batch): void => {
+    centers.assign(movedCenters(run('encoder', x) as Tensor2D, y as Tensor2D, centers));
   };
-  return { loss, afterStep };
+  return { loss, inputs, validation, afterStep };
 }
 
 /** One-hot labels [b, classes], or scaled values [b, 1]. */

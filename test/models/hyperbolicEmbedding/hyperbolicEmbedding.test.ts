@@ -141,6 +141,19 @@ describe('HyperbolicEmbedding', () => {
     await expect(small({ dim: 2 }).fit(TREE, { resume: snapshots[0] })).rejects.toThrow(
       'the checkpoint must hold a table of shape [31, 2], got [31, 3]',
     );
+    // Steps apart, too: at the ends of every second epoch.
+    const epochs: number[] = [];
+    await small().fit(TREE, {
+      checkpoint: {
+        everySeconds: Infinity,
+        everySteps: 2 * snapshots[0].steps,
+        save: ({ epoch }) => {
+          epochs.push(epoch);
+          return Promise.resolve();
+        },
+      },
+    });
+    expect(epochs).toEqual([2, 4, 6, 8, 10, 12]);
   });
 
   it('reports progress to the end, with falling loss', async () => {
