@@ -13,6 +13,7 @@ import * as tf from '@tensorflow/tfjs';
 import { inspectBackends } from '../src/backends/doctor.js';
 import { startBackend } from '../src/backends/start.js';
 import { setThreads } from '../src/kernels/wasm/register.js';
+import { adamCases } from './adam.bench.js';
 import { runCase } from './harness.js';
 import type { BenchCase, Place } from './harness.js';
 import { hyperbolicCases } from './hyperbolic.bench.js';
@@ -46,6 +47,7 @@ const SUITES: Readonly<Record<string, (peers: Peers) => BenchCase[]>> = {
   rowMap: rowMapCases,
   hyperbolic: hyperbolicCases,
   matMul: matMulCases,
+  adam: adamCases,
   train: trainCases,
   trainingOps: trainingOpsCases,
   score: scoreCases,

@@ -1,5 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
+import { applyRows } from '../ops/applyRows.js';
+import type { RowProgram } from '../specs/rowProgram/graph.js';
+import { programOf } from '../specs/rowProgram/programOf.js';
 import { Moments, TrainOptimizer } from './trainOptimizer.js';
 import type { OptimizerGroup } from './trainOptimizer.js';
 
@@ -9,6 +12,26 @@ export interface AdamOptions {
   readonly epsilon?: number;
   /** Decoupled: w <- (1 - rate weightDecay) w before the step. */
   readonly weightDecay: number;
+  readonly fused?: boolean;
+}
+
+/** Weights and moments after a step, in one pass: programs by their constants. */
+const programs = new Map<string, () => RowProgram>();
+
+function fusedProgram([beta1, beta2]: readonly [number, number], epsilon: number): RowProgram {
+  const key = `${beta1} ${beta2} ${epsilon}`;
+  const program =
+    programs.get(key) ??
+    programOf((g) => {
+      const [first, second, gradient] = [g.row('first'), g.row('second'), g.row('gradient')];
+      const mean = g.add(g.mul(first, beta1), g.mul(gradient, 1 - beta1));
+      const square = g.add(g.mul(second, beta2), g.mul(g.square(gradient), 1 - beta2));
+      const root = g.unary('sqrt', g.mul(square, g.scalar('squareScale')));
+      const step = g.div(g.mul(mean, g.scalar('meanScale')), g.add(root, epsilon));
+      return [g.add(g.mul(g.row('weight'), g.scalar('shrink')), step), mean, square];
+    });
+  programs.set(key, program);
+  return program();
 }
 
 /**
@@ -22,17 +45,19 @@ export class Adam extends TrainOptimizer {
   private readonly betas: readonly [number, number];
   private readonly epsilon: number;
   private readonly weightDecay: number;
+  private readonly fused: boolean;
   /** 1 - beta^t of the step under way. */
   private corrections: readonly Scalar[] = [];
 
   constructor(
     group: OptimizerGroup,
-    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay }: AdamOptions,
+    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay, fused = false }: AdamOptions,
   ) {
     super(group);
     this.betas = [beta1, beta2];
     this.epsilon = epsilon;
     this.weightDecay = weightDecay;
+    this.fused = fused;
     this.powers = [Math.fround(beta1), Math.fround(beta2)];
     this.kinds = [new Moments(group), new Moments(group)];
   }
@@ -49,6 +74,8 @@ export class Adam extends TrainOptimizer {
   protected step(variable: Variable, gradient: Tensor, i: number, decays: boolean): Tensor {
     const [beta1, beta2] = this.betas;
     const [first, second] = this.kinds.map((kind) => kind.at(i));
+    const shrink = decays ? 1 - this.rate * this.weightDecay : 1;
+    if (this.fused) return this.fusedStep({ weight: variable, first, second, gradient }, shrink);
     const mean = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
     const square = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
     const [unbiasedMean, unbiasedSquare] = [
@@ -58,8 +85,33 @@ export class Adam extends TrainOptimizer {
     first.assign(mean);
     second.assign(square);
     const direction = tf.div(unbiasedMean, tf.add(tf.sqrt(unbiasedSquare), this.epsilon));
-    const shrink = decays ? 1 - this.rate * this.weightDecay : 1;
     const start = shrink === 1 ? variable : tf.mul(variable, shrink);
     return tf.add(tf.mul(direction, -this.rate), start);
+  }
+
+  private fusedStep(
+    rows: Readonly<Record<'weight' | 'gradient', Tensor>> &
+      Readonly<Record<'first' | 'second', Variable>>,
+    shrink: number,
+  ): Tensor {
+    const { weight, first, second, gradient } = rows;
+    // A single number is a row of one.
+    const shape = weight.rank === 0 ? [1] : weight.shape;
+    const [moved, mean, square] = applyRows('train', fusedProgram(this.betas, this.epsilon), {
+      rows: {
+        weight: weight.reshape(shape),
+        first: first.reshape(shape),
+        second: second.reshape(shape),
+        gradient: gradient.reshape(shape),
+      },
+      scalars: {
+        meanScale: -this.rate / (1 - this.powers[0]),
+        squareScale: 1 / (1 - this.powers[1]),
+        shrink,
+      },
+    });
+    first.assign(mean.reshape(weight.shape));
+    second.assign(square.reshape(weight.shape));
+    return moved.reshape(weight.shape);
   }
 }

@@ -10,6 +10,12 @@ interface AdamConstants {
   readonly beta2?: number;
   /** Added to the root of the second moment. Default 1e-7, as in tfjs. */
   readonly epsilon?: number;
+  /**
+   * One pass over weights and moments instead of an operation after the other. Pays where every operation
+   * is a pass over slow memory or a launch on a device, and costs where rows are computed in float64 on
+   * the host; `npm run bench -- adam` measures both. The last bits differ. Default false.
+   */
+  readonly fused?: boolean;
 }
 
 /**
