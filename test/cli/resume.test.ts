@@ -21,8 +21,12 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Run the command line in a process of its own, and interrupt it once `ready` says so. */
-async function cli(args: readonly string[], ready?: () => boolean): Promise<Ended> {
+/** Run the command line in a process of its own, and end it once `ready` says so. */
+async function cli(
+  args: readonly string[],
+  ready?: () => boolean,
+  signal: 'SIGINT' | 'SIGKILL' = 'SIGINT',
+): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -31,7 +35,7 @@ async function cli(args: readonly string[], ready?: () => boolean): Promise<Ende
   const timer = setInterval(() => {
     if (ready?.() !== true) return;
     clearInterval(timer);
-    child.kill('SIGINT');
+    child.kill(signal);
   }, 5);
   const code = await new Promise<number | null>((done) => child.on('exit', done));
   clearInterval(timer);
@@ -90,6 +94,23 @@ describe('train --resume', () => {
     const history = readFileSync(join(at('cut'), 'history.csv'), 'utf8');
     expect(history).toBe(readFileSync(join(at('run'), 'history.csv'), 'utf8'));
     expect(existsSync(at('cut.checkpoint'))).toBe(false);
+  });
+
+  it('goes on within an epoch after it was killed, with the same bytes', async () => {
+    // Losses are read, and checkpoints made, every 20 steps: five times in an epoch.
+    const steps = ['--epochs', '4', '--set', 'batchSize=1', '--checkpoint-seconds', '0'];
+    const whole = await cli(train(at('steps'), ...steps));
+    expect(whole.code, whole.stderr).toBe(0);
+    const args = train(at('killed'), ...steps);
+    const killed = await cli(args, () => existsSync(at('killed.checkpoint')), 'SIGKILL');
+    expect(killed.code).toBe(null);
+    const resumed = await cli([...args, '--resume']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toMatch(/going on after epoch [0-3], step \d+/);
+    expect(weights('killed').equals(weights('steps'))).toBe(true);
+    const history = readFileSync(join(at('killed'), 'history.csv'), 'utf8');
+    expect(history).toBe(readFileSync(join(at('steps'), 'history.csv'), 'utf8'));
+    expect(history.split('\n')).toHaveLength(6);
   });
 
   it('goes on on another backend', async () => {
