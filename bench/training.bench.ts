@@ -66,7 +66,7 @@ function labelled(rows: number, kind: Kind): Labelled {
 }
 
 function firstOf({ x, y }: Labelled, rows: number): Labelled {
-  const { data } = firstRows({ data: x.data as Float32Array, rows: x.count, d: FEATURES }, rows);
+  const { data } = firstRows({ data: x.data, rows: x.count, d: FEATURES }, rows);
   const values = y.values.slice(0, rows) as Int32Array;
   return { x: { ...x, data, count: rows }, y: { kind: 'class', values, classes: CLASSES } };
 }
@@ -89,13 +89,17 @@ function prepare(
   const fit = async (rows: number, epochs: number): Promise<number[]> => {
     const { x, y } = firstOf(all, rows);
     const losses: number[] = [];
-    const onProgress = ({ loss }: { loss: number }): void => void losses.push(loss);
+    const onProgress = ({ loss }: { loss: number }): void => {
+      losses.push(loss);
+    };
     const sage = new Sage({ ...SETTINGS, ...MODELS[kind], epochs });
     await sage.fit(x, y, { calibration: { x: calibration.x, targets: calibration.y }, onProgress });
     sage.dispose();
     return losses;
   };
-  const run = async (items: number): Promise<void> => void (await fit(items * BATCH, 1));
+  const run = async (items: number): Promise<void> => {
+    await fit(items * BATCH, 1);
+  };
   const check = async (): Promise<void> => {
     const losses = await fit(2 * BATCH, 6);
     const [first, last] = [losses[0], losses[losses.length - 1]];

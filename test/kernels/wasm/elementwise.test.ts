@@ -141,7 +141,7 @@ describe('elementwise kernels on wasm', () => {
   it('sum a million values without losing digits, and nothing to zero', async () => {
     const values = Float32Array.from({ length: 2 ** 20 }, (_, i) => 1 + (i % 7) / 8);
     const exact = values.reduce((total, value) => total + value, 0);
-    const [all, columns] = tf.tidy(() => {
+    const [all, columns] = tf.tidy((): tf.Tensor[] => {
       const x = tf.tensor1d(values);
       return [tf.sum(x), tf.sum(tf.reshape(x, [2 ** 15, 32]), 0)];
     });
