@@ -52,6 +52,16 @@ export type {
   LeastVolumeConfigInput,
   PruneOptions,
 } from './leastVolume/index.js';
+export {
+  distanceMatching,
+  gaussianDivergence,
+  jacobianPenalty,
+  nestedDropout,
+  nuclearNorm,
+  topologicalLoss,
+  unitSphere,
+} from './penalties/index.js';
+export type { JacobianProbes, LayerChain } from './penalties/index.js';
 export { latentTearReport, reconstructionField } from './topology/index.js';
 export type * from './topology/index.js';
 export { parseSageConfig, Sage } from './sage/index.js';
