@@ -7,7 +7,8 @@
  *   npx tsx examples/leastVolume/reproduce.ts knn          neighbours in the pruned latents of MNIST
  *
  * Options of mnist and knn, whose defaults are short: --rows, --epochs, --batch, --rate, --loss, --lambda, --latents,
- * --hidden 512,256 or --channels 32,64,128 (convolutions), --only (a row of its table). --backend is for all.
+ * --hidden 512,256 or --channels 32,64,128 (convolutions), --only (a row of its table),
+ * --classified (test rows). --backend is for all.
  * The paper's setting, for a machine with a GPU:
  *
  *   ... mnist --rows 60000 --epochs 400 --rate 1e-4 --loss bce --lambda 1e-3 --latents 128 --channels 32,64,128,256
@@ -33,6 +34,7 @@ const { positionals, values } = parseArgs({
     latents: { type: 'string', default: '128' },
     hidden: { type: 'string', default: '256' },
     channels: { type: 'string' },
+    classified: { type: 'string', default: '2000' },
     backend: { type: 'string', default: 'wasm' },
     only: { type: 'string' },
   },
@@ -41,6 +43,7 @@ const list = (text: string): number[] => text.split(',').map(Number);
 const settings = {
   rows: Number(values.rows),
   only: values.only,
+  classified: Number(values.classified),
   config: {
     epochs: Number(values.epochs),
     batchSize: Number(values.batch),

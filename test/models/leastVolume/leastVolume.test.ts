@@ -8,7 +8,7 @@ import type { Rows } from '../../../src/util/rows.js';
 import { autoencoderChecks } from '../../support/autoencoderChecks.js';
 import { expectNoLeak } from '../../support/leaks.js';
 import { blobImages, planeRows } from '../autoencoder/toy.js';
-import { axesRows } from './toy.js';
+import { axesRows, dot, largestAngle, principalAxes } from './toy.js';
 
 beforeAll(async () => {
   await startBackend({ prefer: 'wasm' });
@@ -63,7 +63,7 @@ describe('LeastVolume on axes of deviation 4, 2 and 1', () => {
   const rows = axesRows(256, 6, [4, 2, 1], 3);
   const linear: LeastVolumeConfigInput = {
     ...{ hidden: [], latentDim: 5, standardize: false, batchSize: 256 },
-    ...{ lambda: 0.2, eta: 0.3, learningRate: 0.05, epochs: 400 },
+    ...{ lambda: 0.3, eta: 0.05, learningRate: 0.1, epochs: 600 },
   };
   let model: LeastVolume;
   beforeAll(async () => {
@@ -75,11 +75,28 @@ describe('LeastVolume on axes of deviation 4, 2 and 1', () => {
     expect(last.parts.live).toBe(3);
     expect(model.history[0].parts.live).toBeGreaterThan(3);
     const deviations = [...model.deviations].sort((a, b) => b - a);
-    // The penalty shrinks each by lambda V / (5 (std + eta)) times 3, a tenth of the smallest.
-    [4, 2, 1].forEach((want, i) => expect(Math.abs(deviations[i] / want - 1)).toBeLessThan(0.25));
+    // The rows are a sample, and the penalty pulls on latents that are kept, too.
+    [4, 2, 1].forEach((want, i) => expect(Math.abs(deviations[i] / want - 1)).toBeLessThan(0.2));
     expect(deviations[3]).toBeLessThan(0.03);
-    expect(last.loss).toBeCloseTo(last.parts.reconstruction + 0.2 * last.parts.penalty, 5);
+    expect(last.loss).toBeCloseTo(last.parts.reconstruction + 0.3 * last.parts.penalty, 5);
     expect((await model.latentDimension(rows)).dimension).toBe(3);
+  });
+
+  it('golden: the live latents span the principal subspace and are in its order', async () => {
+    const { axes } = principalAxes(rows);
+    const { order } = await model.latentDimension(rows);
+    // Where a step of each live latent moves its row.
+    const steps = new Float32Array(4 * 5);
+    order.slice(0, 3).forEach((dim, i) => (steps[(i + 1) * 5 + dim] = 1));
+    const { data } = await model.decode({ data: steps, count: 4, rowShape: [5] });
+    const directions = [1, 2, 3].map((i) =>
+      Float64Array.from({ length: 6 }, (_, j) => data[i * 6 + j] - data[j]),
+    );
+    expect(largestAngle(directions, axes.slice(0, 3))).toBeLessThan(1e-2);
+    directions.forEach((direction, i) => {
+      const cosine = dot(direction, axes[i]) / Math.sqrt(dot(direction, direction));
+      expect(Math.abs(cosine)).toBeGreaterThan(0.9);
+    });
   });
 
   it('golden: explained reconstruction is large where latents are, and 0 elsewhere', async () => {
