@@ -23,6 +23,7 @@ export { knn } from './ops/knn.js';
 export type { KnnOptions, KnnResult } from './ops/knn.js';
 export type { MaskOptions } from './ops/masks.js';
 export type { MetricOptions } from './ops/metricRows.js';
+export { addMissingGradients } from './ops/missingGradients.js';
 export { pairwiseDistance } from './ops/pairwiseDistance.js';
 export type { PairwiseDistanceOptions } from './ops/pairwiseDistance.js';
 export { relationSteps } from './ops/relationSteps.js';
@@ -48,5 +49,6 @@ export type { RowOperand, RowProgram, Value } from './specs/rowProgram/graph.js'
 export type { Geometry } from './specs/relationSteps.js';
 export { residency } from './specs/residency.js';
 export type { Artifacts, Json, SavedArray } from './util/artifacts.js';
+export * from './train/index.js';
 export { packBits, unpackBits } from './util/bits.js';
 export type { Dataset, Rows, Targets } from './util/rows.js';

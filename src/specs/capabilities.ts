@@ -72,6 +72,11 @@ export const DERIVED: readonly DerivedFeature[] = [
     how: 'rows stay on the device with what kernels derive of them',
   },
   {
+    name: 'addMissingGradients',
+    uses: [],
+    how: 'gradients of topk and gatherND, which tfjs lacks',
+  },
+  {
     name: 'convert, productDistance',
     uses: ['rowMap'],
     how: 'between all hyperbolic models; distances of products',

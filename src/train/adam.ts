@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
 import { applyRows } from '../ops/applyRows.js';
+import { fusedPasses } from '../specs/fusedPasses.js';
 import type { RowProgram } from '../specs/rowProgram/graph.js';
 import { programOf } from '../specs/rowProgram/programOf.js';
 import { Moments, TrainOptimizer } from './trainOptimizer.js';
@@ -12,6 +13,7 @@ export interface AdamOptions {
   readonly epsilon?: number;
   /** Decoupled: w <- (1 - rate weightDecay) w before the step. */
   readonly weightDecay: number;
+  /** A step in one pass. Default: where the backend at hand is made for it. */
   readonly fused?: boolean;
 }
 
@@ -51,7 +53,13 @@ export class Adam extends TrainOptimizer {
 
   constructor(
     group: OptimizerGroup,
-    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay, fused = false }: AdamOptions,
+    {
+      beta1 = 0.9,
+      beta2 = 0.999,
+      epsilon = 1e-7,
+      weightDecay,
+      fused = fusedPasses.payOn(tf.getBackend()),
+    }: AdamOptions,
   ) {
     super(group);
     this.betas = [beta1, beta2];
@@ -112,6 +120,8 @@ export class Adam extends TrainOptimizer {
     });
     first.assign(mean.reshape(weight.shape));
     second.assign(square.reshape(weight.shape));
-    return moved.reshape(weight.shape);
+    const own = moved.reshape(weight.shape);
+    // tfjs's wasm product refuses a bias whose values were made with another shape: a sum makes them anew.
+    return weight.rank === 1 ? tf.add(own, 0) : own;
   }
 }

@@ -13,7 +13,8 @@ interface AdamConstants {
   /**
    * One pass over weights and moments instead of an operation after the other. Pays where every operation
    * is a pass over slow memory or a launch on a device, and costs where rows are computed in float64 on
-   * the host; `npm run bench -- adam` measures both. The last bits differ. Default false.
+   * the host; `npm run bench -- adam` measures both. The last bits differ. Default: whether it pays on the
+   * active backend.
    */
   readonly fused?: boolean;
 }

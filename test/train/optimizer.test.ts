@@ -16,6 +16,7 @@ const SPECS: readonly OptimizerSpec[] = [
   { kind: 'adam', beta1: 0.9, beta2: 0.99, epsilon: 1e-6 },
   { kind: 'adamw' },
   { kind: 'adamw', weightDecay: 0.3, beta1: 0.5 },
+  { kind: 'adam', fused: false },
   { kind: 'adam', fused: true },
   { kind: 'adamw', weightDecay: 0.3, beta1: 0.5, fused: true },
   { kind: 'sgd' },

@@ -1,6 +1,7 @@
 // First: tfjs registers its own kernels when it is imported, and ours go over them.
 import '@tensorflow/tfjs-backend-wasm';
 import type { KernelConfig } from '@tensorflow/tfjs';
+import { fusedPasses } from '../../specs/fusedPasses.js';
 import { residency } from '../../specs/residency.js';
 import { registerOnce } from '../../specs/spec.js';
 import { overrideConvolutions } from './convolution.js';
@@ -27,6 +28,7 @@ export const kernels: readonly KernelConfig[] = [
 ];
 
 registerOnce(kernels);
+fusedPasses.declare('wasm');
 residency.onRelease(releasePoints);
 overrideMatMul();
 overrideConvolutions();

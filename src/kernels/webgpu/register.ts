@@ -1,6 +1,7 @@
 // First: tfjs registers its own kernels when it is imported. It needs no GPU for that.
 import '@tensorflow/tfjs-backend-webgpu';
 import type { KernelConfig } from '@tensorflow/tfjs';
+import { fusedPasses } from '../../specs/fusedPasses.js';
 import { registerOnce } from '../../specs/spec.js';
 import { knnWebgpu } from './knn.js';
 import { pairwiseDistanceWebgpu } from './pairwiseDistance.js';
@@ -18,3 +19,4 @@ export const kernels: readonly KernelConfig[] = [
 ];
 
 registerOnce(kernels);
+fusedPasses.declare('webgpu');
