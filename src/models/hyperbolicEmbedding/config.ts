@@ -1,40 +1,19 @@
 import { z } from 'zod';
 import { DomainError } from '../../errors.js';
 import { GEOMETRIES } from '../../specs/relationSteps.js';
-
-// Each rule is the text that follows "must" in the error message.
-
-function integer(min: number, max: number): z.ZodNumber {
-  const top = max === Number.MAX_SAFE_INTEGER ? '' : ` and <= ${max}`;
-  const error = `be an integer >= ${min}${top}`;
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
-}
-
-function atLeastZero(): z.ZodNumber {
-  const error = 'be a finite number >= 0';
-  return z.number({ error }).min(0, { error });
-}
-
-function positive(): z.ZodNumber {
-  const error = 'be a finite number > 0';
-  return z.number({ error }).positive({ error });
-}
-
-const COUNT = Number.MAX_SAFE_INTEGER;
-
-const DECAYS = ['none', 'linear', 'cosine'] as const;
+import { choice, integer, parseConfig, positive, real } from '../fields.js';
 
 const schema = z.strictObject({
   version: z.literal(1, { error: 'be 1' }).default(1),
-  geometry: z.enum(GEOMETRIES, { error: `be one of ${GEOMETRIES.join(', ')}` }).default('lorentz'),
-  dim: integer(1, COUNT).default(5),
+  geometry: choice(...GEOMETRIES).default('lorentz'),
+  dim: integer(1).default(5),
   curvature: positive().default(1),
-  epochs: integer(1, COUNT).default(300),
+  epochs: integer(1).default(300),
   learningRate: positive().default(0.5),
-  learningRateDecay: z.enum(DECAYS, { error: `be one of ${DECAYS.join(', ')}` }).default('none'),
-  burnInEpochs: integer(0, COUNT).default(20),
+  learningRateDecay: choice('none', 'linear', 'cosine').default('none'),
+  burnInEpochs: integer(0).default(20),
   burnInFactor: positive().default(0.01),
-  burnInPower: atLeastZero().default(0.75),
+  burnInPower: real(0).default(0.75),
   negatives: integer(1, 2 ** 20).default(50),
   batchSize: integer(1, 2 ** 20).default(10),
   initialScale: positive().default(1e-3),
@@ -67,9 +46,7 @@ export type HyperbolicEmbeddingConfigInput = Readonly<z.input<typeof schema>>;
  * @throws DomainError naming the first field at fault, its rule and the value.
  */
 export function parseHyperbolicEmbeddingConfig(value: unknown): HyperbolicEmbeddingConfig {
-  const result = schema.safeParse(value, { reportInput: true });
-  if (!result.success) throw configError(result.error.issues[0]);
-  const config = result.data;
+  const config = parseConfig(OP, schema, value);
   const s = Math.sqrt(config.curvature);
   if (config.geometry === 'poincare' && config.initialScale * Math.sqrt(config.dim) * s >= 0.5) {
     throw new DomainError({
@@ -79,20 +56,7 @@ export function parseHyperbolicEmbeddingConfig(value: unknown): HyperbolicEmbedd
       got: String(config.initialScale),
     });
   }
-  return Object.freeze(config);
+  return config;
 }
 
 const OP = 'HyperbolicEmbedding';
-
-function configError(issue: z.core.$ZodIssue): DomainError {
-  const path = issue.path.join('.');
-  const arg = path === '' ? 'config' : `config.${path}`;
-  if (issue.code === 'unrecognized_keys') {
-    const got = issue.keys.map((key) => `'${key}'`).join(', ');
-    const fix = `Known: ${Object.keys(schema.shape).join(', ')}.`;
-    return new DomainError({ op: OP, arg, expected: 'have known keys only', got, fix });
-  }
-  const got = typeof issue.input === 'number' ? String(issue.input) : JSON.stringify(issue.input);
-  const expected = path === '' ? 'be an object of settings' : issue.message;
-  return new DomainError({ op: OP, arg, expected, got });
-}
