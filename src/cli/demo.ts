@@ -50,7 +50,11 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
   try {
     const data = await loadDemoData(options, context);
     const { fit, held } = holdOut(data.train, model.config.calibrationFraction, options.seed);
-    const history = await fitForCommand(model, fit, held, context);
+    const history = await fitForCommand(
+      (shared) => model.fit(fit.x, fit.targets, { calibration: held, ...shared }),
+      fit.x.count,
+      context,
+    );
     const { scored, latents } = await scoreAll(model, data, options, context);
     const seconds = (performance.now() - start) / 1000;
     const result = summarise(scored, data.test, seconds, backend);

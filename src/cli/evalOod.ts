@@ -6,7 +6,7 @@ import type { Sage } from '../models/index.js';
 import type { Artifacts } from '../util/artifacts.js';
 import { formatShape } from '../util/shape.js';
 import type { CommandContext } from './context.js';
-import { findModel } from './models.js';
+import { savedSage } from './models.js';
 import { fitPanels } from './ood/bank.js';
 import { Panel } from './ood/panel.js';
 import type { FeatureKind } from './ood/panel.js';
@@ -51,7 +51,9 @@ export async function evalOod(
   const format = await checkOutput(options.output);
   const saved = [];
   for (const dir of dirs) {
-    saved.push({ dir, artifacts: await loadArtifacts(dir), trained: await readTrainingData(dir) });
+    const artifacts = await loadArtifacts(dir);
+    const entry = savedSage(OP, dir, artifacts);
+    saved.push({ dir, artifacts, entry, trained: await readTrainingData(dir) });
   }
   const { id, given } = setsOf(options, saved[0].trained);
   const all = familiesOf(id, given);
@@ -60,8 +62,8 @@ export async function evalOod(
   const backend = await startForCommand(options.backend, context);
   const runs: LoadedRun[] = [];
   try {
-    for (const { dir, artifacts, trained } of saved) {
-      const model = findModel(OP, artifacts.model).load(artifacts);
+    for (const { dir, artifacts, entry, trained } of saved) {
+      const model = entry.load(artifacts);
       runs.push({ dir, model, rowShape: rowShapeOf(artifacts), panel: new Panel(), trained });
     }
     checkRuns(runs);

@@ -1,32 +1,129 @@
-import { DomainError } from '../errors.js';
-import { Sage } from '../models/index.js';
+import { DataError, DomainError } from '../errors.js';
+import {
+  ContractiveAutoencoder,
+  DenoisingAutoencoder,
+  DiffusionNet,
+  DistanceMatchingAutoencoder,
+  HypersphericalAutoencoder,
+  Irmae,
+  LeastVolume,
+  Lorae,
+  MaskedAutoencoder,
+  NestedDropoutAutoencoder,
+  Sage,
+  SupervisedAutoencoder,
+  TopologicalAutoencoder,
+  VariationalAutoencoder,
+} from '../models/index.js';
+import type { AutoencoderFitOptions, PassOptions } from '../models/index.js';
 import type { Artifacts } from '../util/artifacts.js';
+import type { Rows } from '../util/rows.js';
+import { MODEL_NAMES } from './modelNames.js';
+import type { ModelName } from './modelNames.js';
 import type { Settings } from './settings.js';
 
-/** A model as the command line sees it: made from settings, or brought back from a run folder. */
-interface ModelEntry {
-  create(settings: Settings): Sage;
-  load(artifacts: Artifacts): Sage;
+/** What commands need of an autoencoder; every class over the shared base has it. */
+export interface AutoencoderModel {
+  readonly config: { readonly latentDim: number; readonly seed: number };
+  fit(x: Rows, options?: AutoencoderFitOptions): Promise<unknown>;
+  encode(x: Rows, options?: PassOptions): Promise<Rows>;
+  decode(latents: Rows, options?: PassOptions): Promise<Rows>;
+  reconstruct(x: Rows, options?: PassOptions): Promise<Rows>;
+  errors(x: Rows, options?: PassOptions): Promise<Float32Array>;
+  toArtifacts(): Promise<Artifacts>;
+  dispose(): void;
 }
 
-/** Models by the name that `train` and a run folder use. */
-const MODELS: Readonly<Record<string, ModelEntry>> = {
+/** Made from settings, or brought back from a run folder. */
+interface Entry<Model> {
+  /** Name in saved files. */
+  readonly saved: string;
+  /** @throws DomainError by the model's own schema, which checks every key and value. */
+  create(settings: Settings): Model;
+  load(artifacts: Artifacts): Model;
+}
+
+interface SageEntry extends Entry<Sage> {
+  readonly kind: 'sage';
+}
+
+export interface AutoencoderEntry extends Entry<AutoencoderModel> {
+  readonly kind: 'autoencoder';
+  /** Whether fit takes the targets of the data. */
+  readonly targets: 'none' | 'optional' | 'required';
+}
+
+/** A model as the command line sees it. */
+export type ModelEntry = SageEntry | AutoencoderEntry;
+
+const MODELS: Readonly<Record<ModelName, ModelEntry>> = {
   sage: {
-    // The constructor validates every key and value by the model's own schema.
+    kind: 'sage',
+    saved: 'sage',
     create: (settings) => new Sage(settings),
     load: (artifacts) => Sage.fromArtifacts(artifacts),
   },
+  'least-volume': autoencoder('leastVolume', LeastVolume),
+  lorae: autoencoder('lorae', Lorae),
+  irmae: autoencoder('irmae', Irmae),
+  vae: autoencoder('vae', VariationalAutoencoder),
+  denoising: autoencoder('denoising', DenoisingAutoencoder),
+  masked: autoencoder('masked', MaskedAutoencoder),
+  contractive: autoencoder('contractive', ContractiveAutoencoder),
+  'nested-dropout': autoencoder('nestedDropout', NestedDropoutAutoencoder),
+  hyperspherical: autoencoder('hyperspherical', HypersphericalAutoencoder),
+  'distance-matching': autoencoder('distanceMatching', DistanceMatchingAutoencoder),
+  topological: autoencoder('topological', TopologicalAutoencoder),
+  'diffusion-net': autoencoder('diffusionNet', DiffusionNet),
+  supervised: autoencoder('supervised', SupervisedAutoencoder, 'required'),
 };
+
+/** The entry of an autoencoder; `targets` as its definition has it. */
+export function autoencoder(
+  saved: string,
+  model: {
+    new (settings: Settings): AutoencoderModel;
+    fromArtifacts(artifacts: Artifacts): AutoencoderModel;
+  },
+  targets: AutoencoderEntry['targets'] = 'none',
+): AutoencoderEntry {
+  return {
+    kind: 'autoencoder',
+    saved,
+    targets,
+    create: (settings) => new model(settings),
+    load: (artifacts) => model.fromArtifacts(artifacts),
+  };
+}
 
 /** @throws DomainError listing the models when there is none of that name. */
 export function findModel(op: string, name: string): ModelEntry {
-  if (!Object.hasOwn(MODELS, name)) {
-    throw new DomainError({
-      op,
-      arg: 'model',
-      expected: `be one of ${Object.keys(MODELS).join(', ')}`,
-      got: JSON.stringify(name),
-    });
-  }
-  return MODELS[name];
+  const found = MODEL_NAMES.find((known) => known === name);
+  if (found !== undefined) return MODELS[found];
+  throw new DomainError({
+    op,
+    arg: 'model',
+    expected: `be one of ${MODEL_NAMES.join(', ')}`,
+    got: JSON.stringify(name),
+  });
+}
+
+/** @throws DataError when a run folder holds a model that commands do not know. */
+export function savedModel(op: string, run: string, { model }: Artifacts): ModelEntry {
+  const found = Object.values(MODELS).find(({ saved }) => saved === model);
+  if (found !== undefined) return found;
+  throw new DataError({
+    op,
+    arg: run,
+    expected: `hold a model that is one of ${MODEL_NAMES.join(', ')}`,
+    got: `'${model}'`,
+  });
+}
+
+/** The entry of a saved model for commands that know SAGE only. @throws DataError for another model. */
+export function savedSage(op: string, run: string, artifacts: Artifacts): SageEntry {
+  const entry = savedModel(op, run, artifacts);
+  if (entry.kind === 'sage') return entry;
+  const [expected, got] = ['hold a model that is sage', `'${artifacts.model}'`];
+  throw new DataError({ op, arg: run, expected, got });
 }

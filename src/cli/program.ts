@@ -15,8 +15,10 @@ import { EXIT, endingOf } from './exit.js';
 import { addEmbed } from './embedProgram.js';
 import { addEval } from './evalProgram.js';
 import { addKnn } from './knnProgram.js';
-import type { ScoreOptions } from './score.js';
-import { collect, integerFrom } from './settings.js';
+import { MODEL_NAMES } from './modelNames.js';
+import { addEncode, addRowCommand } from './rowsProgram.js';
+import type { RowStreamOptions } from './rowStream.js';
+import { collect, integerFrom, shareOf } from './settings.js';
 import { withInterrupt } from './interrupt.js';
 import { Terminal } from './terminal.js';
 import type { Streams } from './terminal.js';
@@ -65,6 +67,7 @@ export function buildProgram(streams: Streams): Command {
   addDemo(program, streams);
   addTrain(program, streams);
   addScore(program, streams);
+  addEncode(program, streams);
   addKnn(program, streams);
   addEmbed(program, streams);
   addEval(program, streams);
@@ -104,8 +107,8 @@ ${SPECS_HELP}`,
 
 function addTrain(program: Command, streams: Streams): void {
   add(program, streams, 'train', 'train a model and write a run folder')
-    .argument('<model>', 'sage')
-    .requiredOption('--data <spec>', 'training data with targets')
+    .argument('<model>', 'see below')
+    .requiredOption('--data <spec>', 'training data; sage and supervised need targets')
     .requiredOption('--out <dir>', 'run folder to write')
     .option('--config <file>', 'JSON file with settings of the model')
     .option('--set <key=value>', 'one setting; the value is JSON or text; repeatable', collect)
@@ -113,18 +116,23 @@ function addTrain(program: Command, streams: Streams): void {
     .addOption(new Option('--seed <n>', 'seed of everything random').argParser(integerFrom(0)))
     .addOption(backendOption())
     .addOption(dataDirOption())
+    .option('--held-out <share>', 'rows not trained on, of autoencoders; default: 0.1', shareOf)
     .option('--overwrite', 'replace a run folder that exists')
     .option('--resume', 'go on with the run that was interrupted here; also on another backend')
     .option('--checkpoint-seconds <n>', 'at least so long between checkpoints', integerFrom(0), 30)
     .addHelpText(
       'after',
       `
+Models: ${MODEL_NAMES.join(', ')}
+  All but sage are autoencoders; docs/autoencoders.md says which one when, and their settings.
+
 At the end of epochs the run is kept in <out>.checkpoint, which goes when it is complete.
 --seed and --epochs win over --set, --set wins over --config.
 
 Examples:
   tfjs-latent train sage --data mnist --out runs/mnist
   tfjs-latent train sage --data rings.csv#target=Rings --out runs/rings --set task=regression
+  tfjs-latent train least-volume --data mnist --out runs/lv --set latentDim=32 --set lambda=0.003
 ${SPECS_HELP}`,
     )
     .action(
@@ -136,33 +144,15 @@ ${SPECS_HELP}`,
 }
 
 function addScore(program: Command, streams: Streams): void {
-  add(program, streams, 'score', 'score rows with a trained model, in constant memory')
-    .argument('<run>', 'run folder written by train or demo')
-    .requiredOption('--input <spec>', 'rows to score; "-" reads stdin')
-    .requiredOption('--output <file>', 'scores to write; "-" is stdout')
-    .addOption(
-      new Option('--format <name>', 'default: by the name of --output, else csv').choices([
-        'csv',
-        'ndjson',
-        'npy',
-        'parquet',
-      ]),
-    )
-    .addOption(
-      new Option('--on-error <what>', 'what a row with a value that is no finite number does')
-        .choices(['fail', 'skip'])
-        .default('fail'),
-    )
-    .option('--block-rows <n>', 'rows read and scored at a time', integerFrom(1), 4096)
-    .option('--resume', 'go on after the rows that an interrupted run left in <output>.part')
-    .addOption(backendOption())
-    .addOption(dataDirOption())
+  addRowCommand(program, streams, 'score', 'score rows with a trained model, in constant memory')
     .addHelpText(
       'after',
       `
-Columns: row (not in npy), score, distance, reconstruction, task, prediction. The scores lie in
+Columns of sage: row (not in npy), score, distance, reconstruction, task, prediction. The scores lie in
 [0, 1] and high = like the training data; score is the ensemble (geometric mean) of the other three.
-prediction is the class, or the value in the unit of the targets. With --on-error skip bad rows are left
+prediction is the class, or the value in the unit of the targets. Autoencoders: row, error, the mean
+squared error of the reconstruction in the scale of the network's input; high = unlike the training data.
+With --on-error skip bad rows are left
 out and counted; row still is the number in the input, from 0. In npy they are rows of NaN.
 
 Examples:
@@ -174,7 +164,7 @@ ${SPECS_HELP}`,
     .action(
       action(streams, async ([run], options, context) => {
         const { score } = await import('./score.js');
-        await score(run, options as ScoreOptions, context);
+        await score(run, options as RowStreamOptions, context);
       }),
     );
 }

@@ -6,6 +6,13 @@ import type { Json } from '../util/artifacts.js';
 /** Settings of a model, as a config file holds them. */
 export type Settings = Record<string, Json>;
 
+/** Commander parser of a share in (0, 1). */
+export function shareOf(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > 0 && value < 1) return value;
+  throw new InvalidArgumentError(`It must be a number in (0, 1), got ${JSON.stringify(text)}.`);
+}
+
 /** Commander parser of an integer that is at least `min`. */
 export function integerFrom(min: number): (text: string) => number {
   return (text) => {

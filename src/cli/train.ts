@@ -1,30 +1,20 @@
-import type { Sage } from '../models/index.js';
-import type { Json } from '../util/artifacts.js';
-import { sliceRows } from '../util/rows.js';
-import type { CommandContext } from './context.js';
-import { compareSets, formatResult, keptJson, targetResult } from './evaluation.js';
-import type { TargetResult } from './evaluation.js';
+import { splitRows } from '../data/index.js';
+import { DomainError } from '../errors.js';
 import { checkCheckpoint, RunCheckpoint } from './checkpoint.js';
-import type { RunIdentity } from './checkpoint.js';
+import type { CommandContext } from './context.js';
 import { fitForCommand } from './fitting.js';
-import { drawLatents, LATENT_POINTS } from './latentSample.js';
 import { digestOf } from './identity.js';
 import { findModel } from './models.js';
-import type { ReportData } from './report/data.js';
+import type { ModelEntry } from './models.js';
 import { checkRunFolder, writeRunFolder } from './runFolder.js';
 import type { RunFolder } from './runFolder.js';
-import {
-  holdOut,
-  loadForCommand,
-  requireTargets,
-  resumedRun,
-  runFacts,
-  startForCommand,
-} from './steps.js';
-import type { Labelled } from './steps.js';
+import { loadForCommand, resumedRun, runFacts, startForCommand } from './steps.js';
 import { applySettings, readSettings } from './settings.js';
 import type { Settings } from './settings.js';
 import { formatSeconds } from './terminal.js';
+import { autoencoderTraining } from './trainAutoencoder.js';
+import type { Training } from './training.js';
+import { sageTraining } from './trainSage.js';
 
 export interface TrainOptions {
   readonly data: string;
@@ -33,6 +23,8 @@ export interface TrainOptions {
   readonly set?: readonly string[];
   readonly epochs?: number;
   readonly seed?: number;
+  /** Share of the rows held out, of autoencoders. */
+  readonly heldOut?: number;
   readonly backend?: string;
   readonly dataDir?: string;
   readonly overwrite?: boolean;
@@ -40,15 +32,26 @@ export interface TrainOptions {
   readonly checkpointSeconds: number;
 }
 
-/** `train <model>`: fit on any data set with targets and write a run folder. */
+/** `train <model>`: fit on a data set and write a run folder. */
 export async function train(
   name: string,
   options: TrainOptions,
   context: CommandContext,
 ): Promise<void> {
+  const entry = findModel('train', name);
+  await trainEntry(name, entry, options, context);
+}
+
+/** {@link train} for a model that need not be known by its name. */
+export async function trainEntry(
+  name: string,
+  entry: ModelEntry,
+  options: TrainOptions,
+  context: CommandContext,
+): Promise<void> {
   const { terminal } = context;
   const start = performance.now();
-  const model = findModel('train', name).create(await settingsOf(options));
+  const training = trainingOf(entry, await settingsOf(options), options);
   const overwrite = options.overwrite ?? false;
   const resume = options.resume ?? false;
   await checkRunFolder(options.out, overwrite);
@@ -56,20 +59,20 @@ export async function train(
   const backend = await startForCommand(options.backend, context);
   try {
     const { data: spec, dataDir } = options;
-    const dataset = await loadForCommand(spec, { dataDir, task: model.config.task }, context);
-    const labelled = requireTargets('train', spec, dataset);
-    const { seed, calibrationFraction } = model.config;
-    const { fit, held } = holdOut(labelled, calibrationFraction, seed);
-    const identity = {
-      model: name,
-      settings: model.config as unknown as RunIdentity['settings'],
-      data: spec,
-      rows: digestOf([fit.x.data, fit.targets.values]),
-    };
+    const { seed, settings, task, heldOut } = training;
+    const dataset = await loadForCommand(spec, { dataDir, task }, context);
+    const { fit, held } = splitRows(training.sampleOf(spec, dataset), heldOut, seed);
+    const rows = digestOf(fit.y === undefined ? [fit.x.data] : [fit.x.data, fit.y.values]);
+    const identity = { model: name, settings, data: spec, rows };
     const checkpoint = new RunCheckpoint(options.out, identity, 'train');
     const resumed = await resumedRun(checkpoint, resume, context);
     const kept = { checkpoint, everySeconds: options.checkpointSeconds, resumed };
-    const history = await fitForCommand(model, fit, held, context, kept).catch((error: unknown) => {
+    const history = await fitForCommand(
+      (shared) => training.fit(fit, held, shared),
+      fit.x.count,
+      context,
+      kept,
+    ).catch((error: unknown) => {
       if (checkpoint.exists) {
         terminal.warn(
           `kept ${checkpoint.folder}: the same command with --resume goes on from there`,
@@ -77,13 +80,12 @@ export async function train(
       }
       throw error;
     });
-    const result = await evaluateHeldOut(model, held, context);
+    const result = await training.evaluate(held, history, context);
     const seconds = (performance.now() - start) / 1000;
-    const { measure } = result;
-    const shown = formatResult(measure, result.overall);
+    const { measure, shown } = result;
     const metrics = { ...result.metrics, seconds, backend };
     const folder: RunFolder = {
-      artifacts: await model.toArtifacts(),
+      artifacts: await training.toArtifacts(),
       run: runFacts({ seed, backend, data: [{ spec, dataset }] }),
       history,
       metrics,
@@ -105,41 +107,21 @@ export async function train(
     else terminal.print(`held-out ${measure}: ${shown} (${held.x.count} rows)`);
     terminal.say(`wrote ${options.out} (open report.html)`);
   } finally {
-    model.dispose();
+    training.dispose();
   }
 }
 
-interface HeldOutResult extends TargetResult {
-  readonly metrics: { readonly [key: string]: Json };
-  readonly report: Pick<ReportData, 'sets' | 'latent' | 'kept' | 'keptLabel'>;
-}
-
-/** Accuracy or error on the held-out rows, all of them and those kept by score, and their figures. */
-async function evaluateHeldOut(
-  model: Sage,
-  { x, targets }: Labelled,
-  { signal }: CommandContext,
-): Promise<HeldOutResult> {
-  const scores = await model.score(x, { signal, targets });
-  const latents = await model.encode(sliceRows(x, 0, LATENT_POINTS.reference));
-  const result = targetResult(scores, targets);
-  const isClass = targets.kind === 'class';
-  const set = 'held-out rows';
-  return {
-    ...result,
-    metrics: {
-      [isClass ? 'testAccuracy' : 'testRmse']: result.overall,
-      heldOutRows: x.count,
-      auroc: {},
-      kept: keptJson(result),
-    },
-    report: {
-      sets: compareSets([{ name: set, scores }]),
-      latent: drawLatents([{ set, latents, ...(isClass ? { labels: targets.values } : {}) }]),
-      kept: result.curve,
-      keptLabel: result.measure,
-    },
-  };
+/** @throws DomainError for a bad setting, or an option that is not the model's. */
+function trainingOf(entry: ModelEntry, settings: Settings, { heldOut }: TrainOptions): Training {
+  if (entry.kind === 'autoencoder') return autoencoderTraining(entry, settings, heldOut);
+  if (heldOut === undefined) return sageTraining(entry.create(settings));
+  throw new DomainError({
+    op: 'train',
+    arg: '--held-out',
+    expected: 'be left out for sage',
+    got: String(heldOut),
+    fix: 'Use --set calibrationFraction: its held-out rows calibrate the scores.',
+  });
 }
 
 /** --seed and --epochs win over --set, which wins over --config. */

@@ -98,7 +98,7 @@ describe('train', () => {
   it.each([
     [
       ['train', 'nope', '--data', 'x', '--out', 'y'],
-      'train: model must be one of sage, got "nope"',
+      'train: model must be one of sage, least-volume, lorae',
     ],
     [['train', 'sage', '--data', 'missing.csv', '--out', 'z'], 'missing.csv must exist'],
     [['train', 'sage', '--data', 'x', '--out', 'z', '--set', 'metric=l9'], 'config.metric must be'],

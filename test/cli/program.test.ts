@@ -29,7 +29,7 @@ describe('help and version', () => {
     expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
   });
 
-  it.each(['demo', 'train', 'score', 'doctor', 'verify'])(
+  it.each(['demo', 'train', 'score', 'encode', 'reconstruct', 'doctor', 'verify'])(
     '%s --help has examples',
     async (command) => {
       const { code, stdout } = await cli(command, '--help');
@@ -53,7 +53,7 @@ describe('wrong usage ends with code 2 and one line', () => {
     [['score', 'run', '--input', 'a', '--output', 'b', '--format', 'xml'], /csv, ndjson, npy/],
     [
       ['train', 'nope', '--data', 'a', '--out', 'b'],
-      /train: model must be one of sage, got "nope"/,
+      /train: model must be one of sage, .*supervised, got "nope"/,
     ],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await cli(...args);

@@ -1,3 +1,5 @@
+import type { Rows } from '../../util/rows.js';
+
 /** The scores whose ROC is drawn, with the colour of each. */
 export const SCORE_NAMES = ['ensemble', 'distance', 'reconstruction', 'task'] as const;
 export type ScoreName = (typeof SCORE_NAMES)[number];
@@ -44,6 +46,33 @@ export interface HyperbolicDisc {
   readonly note: string;
 }
 
+/** A latent with its standard deviation over the held-out rows. */
+export interface LatentSpread {
+  readonly index: number;
+  readonly deviation: number;
+}
+
+/** What the figures of an autoencoder show, all on rows that were held out. */
+export interface AutoencoderFigures {
+  /** All latents, the largest standard deviation first. */
+  readonly latents: readonly LatentSpread[];
+  /** A latent is live when its standard deviation is above this part of the largest. */
+  readonly liveRatio: number;
+  readonly pairs: { readonly originals: Rows; readonly reconstructions: Rows };
+  readonly traversals: {
+    readonly latents: readonly LatentSpread[];
+    /** In standard deviations; 0 is among them. */
+    readonly offsets: readonly number[];
+    /** One decoded row for every latent and offset, latent by latent. */
+    readonly rows: Rows;
+  };
+  /** Of each feature, for drawing rows that are vectors. */
+  readonly scale: { readonly mean: ArrayLike<number>; readonly deviation: ArrayLike<number> };
+  readonly points: readonly LatentPoint[];
+  /** What the labels of the points are. */
+  readonly labels: 'class' | 'real' | 'none';
+}
+
 /** Everything on the page; plain data, so that it can be made without a model. */
 export interface ReportData {
   readonly title: string;
@@ -55,6 +84,7 @@ export interface ReportData {
   readonly latent: readonly LatentPoint[];
   readonly kept: readonly { readonly fraction: number; readonly value: number }[];
   readonly disc?: HyperbolicDisc;
+  readonly autoencoder?: AutoencoderFigures;
   /** What `kept` measures: "accuracy" or "rmse". */
   readonly keptLabel: string;
 }

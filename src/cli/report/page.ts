@@ -1,3 +1,4 @@
+import { drawAutoencoder } from './autoencoder.js';
 import { drawCharts, escapeText } from './charts.js';
 import type { Chart } from './charts.js';
 import { SCORE_NAMES } from './data.js';
@@ -24,14 +25,16 @@ const STYLE = `
  */
 export async function renderReport(data: ReportData): Promise<string> {
   const disc = data.disc === undefined ? [] : [drawDisc(data.disc)];
-  const charts = [...disc, ...(await drawCharts(data))];
+  const { autoencoder, history } = data;
+  const own = autoencoder === undefined ? [] : await drawAutoencoder(autoencoder, history);
+  const charts = [...disc, ...(await drawCharts(data)), ...own];
   const title = escapeText(data.title);
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>${title}</title>
 <style>${STYLE}</style>
 </head>

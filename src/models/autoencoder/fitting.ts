@@ -3,6 +3,7 @@ import { DomainError, ShapeError } from '../../errors.js';
 import { trainLoop } from '../../train/index.js';
 import type {
   Batch,
+  EpochRecord,
   TrainCheckpoint,
   TrainProgress,
   TrainSnapshot,
@@ -46,6 +47,8 @@ export interface AutoencoderFitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called several times a second while training. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  /** Called after every epoch with its mean losses. */
+  readonly onEpochEnd?: ((epoch: EpochRecord) => void) | undefined;
   /** Keeps what training needs to be continued after a crash, at the end of epochs. */
   readonly checkpoint?: TrainCheckpoint | undefined;
   /**
@@ -184,7 +187,7 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
   core: AutoencoderCore<C, F>,
   data: TrainingData,
   seed: number,
-  { signal, onProgress, checkpoint, resume }: AutoencoderFitOptions,
+  { signal, onProgress, onEpochEnd, checkpoint, resume }: AutoencoderFitOptions,
 ): Promise<HistoryRow[]> {
   const { config, network, parameters } = core;
   const rows = data.x.count;
@@ -213,6 +216,7 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
       history.push({ epoch, stage, loss, parts });
       onProgress?.(progress);
     },
+    onEpochEnd,
     checkpoint,
     resume,
   });

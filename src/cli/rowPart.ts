@@ -6,10 +6,8 @@ import { DataError, DomainError, ShapeError } from '../errors.js';
 import type { Artifacts } from '../util/artifacts.js';
 import { differingKeys, digestOf } from './identity.js';
 
-const OP = 'score';
-
-/** What must be equal for one scoring to be the continuation of another. */
-export interface ScoreIdentity {
+/** What must be equal for one run of rows to be the continuation of another. */
+export interface RowsIdentity {
   /** sha256 of the model's arrays. */
   readonly model: string;
   readonly input: string;
@@ -38,29 +36,30 @@ export async function canBeKept(output: string): Promise<boolean> {
 }
 
 /**
- * Find out before anything is scored whether the work may begin, and how.
- * @param part Where the finished part of the output stands.
+ * Find out before anything is computed whether the work may begin, and how.
+ * @param op The command. @param part Where the finished part of the output stands.
  * @returns How the writer is to be opened.
  * @throws DataError when a part is there and was not asked for, or belongs to other work.
  */
 export async function openPart(
+  op: string,
   part: string,
-  identity: ScoreIdentity,
+  identity: RowsIdentity,
   resume: boolean,
 ): Promise<'new' | 'continue'> {
   const facts = factsName(part);
   const isThere = existsSync(part) && existsSync(facts);
   if (isThere && !resume) {
     throw new DataError({
-      op: OP,
+      op,
       arg: part,
-      expected: 'not exist when scoring begins',
+      expected: `not exist when ${op} begins`,
       got: 'the finished part of an interrupted run',
       fix: 'Add --resume to go on after it, or remove it.',
     });
   }
   if (isThere) {
-    const before = JSON.parse(await readFile(facts, 'utf8')) as ScoreIdentity;
+    const before = JSON.parse(await readFile(facts, 'utf8')) as RowsIdentity;
     const other = differingKeys(identity, before, [
       'model',
       'input',
@@ -70,7 +69,7 @@ export async function openPart(
     ]);
     if (other.length > 0) {
       throw new DataError({
-        op: OP,
+        op,
         arg: part,
         expected: 'be the finished part of this work',
         got: `one of another ${other.join(', ')}`,
@@ -88,7 +87,7 @@ export async function removeFacts(part: string): Promise<void> {
   await rm(factsName(part), { force: true });
 }
 
-/** Whether the rows that were scored before an error are worth keeping: not where the input is bad. */
+/** Whether the rows that were done before an error are worth keeping: not where the input is bad. */
 export function isWorthKeeping(error: unknown): boolean {
   return !(error instanceof DomainError || error instanceof ShapeError);
 }
