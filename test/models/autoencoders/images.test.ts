@@ -16,8 +16,14 @@ beforeAll(async () => {
 
 const images = blobImages(48, 1);
 const conv = {
-  ...{ architecture: 'conv', channels: [4, 8], latentDim: 2, epochs: 6, batchSize: 16 },
-  ...{ reconstructionLoss: 'bce', learningRate: 0.01, activation: 'tanh' },
+  architecture: 'conv',
+  channels: [4, 8],
+  latentDim: 2,
+  epochs: 6,
+  batchSize: 16,
+  reconstructionLoss: 'bce',
+  learningRate: 0.01,
+  activation: 'tanh',
 } as const;
 const MODELS = {
   Lorae: () => new Lorae(conv),
