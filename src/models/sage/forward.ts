@@ -2,9 +2,6 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { runLayer, runLayers } from '../layers/layer.js';
 import type { SageCore } from './state.js';
 
-export { BATCH_ROWS, collectRows, overBatches, rowsToTensor } from '../layers/batches.js';
-export type { BatchOptions } from '../layers/batches.js';
-
 /** Latents [b, d] of a batch. */
 export function encodeBatch({ network, parameters }: SageCore, x: Tensor): Tensor2D {
   return runLayers('encoder', network.encoder, parameters, x) as Tensor2D;

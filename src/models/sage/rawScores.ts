@@ -3,6 +3,8 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { FLOAT32_TINY } from '../../numerics.js';
 import type { Rows } from '../../util/rows.js';
 import { indexOfTop, negativeLogTop } from '../../util/softmax.js';
+import { overBatches } from '../layers/batches.js';
+import type { BatchOptions } from '../layers/batches.js';
 import type { SageConfig } from './config.js';
 import {
   decodeBatch,
@@ -10,10 +12,8 @@ import {
   headBatch,
   lastOfHead,
   outputBatch,
-  overBatches,
   penultimateBatch,
 } from './forward.js';
-import type { BatchOptions } from './forward.js';
 import type { BankSearch, HostNeighbors } from './latentBank.js';
 import { residualValue, residualWeights, squaredResiduals } from './residuals.js';
 import type { ResidualScale } from './residualScale.js';

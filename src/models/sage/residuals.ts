@@ -3,8 +3,9 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { FLOAT32_ROUNDOFF, FLOAT32_TINY } from '../../numerics.js';
 import { rowSize, takeRows } from '../../util/rows.js';
 import type { Rows } from '../../util/rows.js';
-import { decodeBatch, encodeBatch, overBatches } from './forward.js';
-import type { BatchOptions } from './forward.js';
+import { overBatches } from '../layers/batches.js';
+import type { BatchOptions } from '../layers/batches.js';
+import { decodeBatch, encodeBatch } from './forward.js';
 import type { ResidualScale, Spread } from './residualScale.js';
 import type { SageCore } from './state.js';
 

@@ -2,14 +2,15 @@ import { DomainError, NotFittedError } from '../../errors.js';
 import type { Artifacts } from '../../util/artifacts.js';
 import { checkRows, rowSize } from '../../util/rows.js';
 import type { Rows, Targets } from '../../util/rows.js';
+import { collectRows } from '../layers/batches.js';
+import type { BatchOptions } from '../layers/batches.js';
 import { sageFromArtifacts, sageToArtifacts } from './artifacts.js';
 import { parseSageConfig } from './config.js';
 import type { SageConfig, SageConfigInput } from './config.js';
 import { combineScores } from './ensemble.js';
 import { checkTargets, fitSage } from './fitting.js';
 import type { SageFitOptions } from './fitting.js';
-import { collectRows, decodeBatch, encodeBatch, headBatch } from './forward.js';
-import type { BatchOptions } from './forward.js';
+import { decodeBatch, encodeBatch, headBatch } from './forward.js';
 import { checkedFeatures, featuresOf, headOf } from './features.js';
 import type { SageFeatures } from './features.js';
 import {
@@ -20,7 +21,7 @@ import {
   taskUncertainty,
 } from './rawScores.js';
 import type { Measured } from './rawScores.js';
-import { unscaleRows } from './scaler.js';
+import { unscaleRows } from '../layers/scaler.js';
 import { disposeState, outputsOf } from './state.js';
 import type { SageState } from './state.js';
 

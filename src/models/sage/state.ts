@@ -3,7 +3,7 @@ import type { Parameters } from '../layers/layer.js';
 import type { LatentBank } from './latentBank.js';
 import type { SageNetwork } from './network.js';
 import type { ResidualScale } from './residualScale.js';
-import type { Scaler } from './scaler.js';
+import type { Scaler } from '../layers/scaler.js';
 
 /** What the head learnt to predict. */
 export type SageTask =

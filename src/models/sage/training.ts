@@ -16,11 +16,11 @@ import type {
 } from '../../train/index.js';
 import { Rng } from '../../util/rng.js';
 import type { Rows, Targets } from '../../util/rows.js';
+import { rowsToTensor } from '../layers/batches.js';
 import { runLayers } from '../layers/layer.js';
 import { parametersOf } from '../layers/parameters.js';
 import { epochsFor } from './config.js';
 import type { SageConfig } from './config.js';
-import { rowsToTensor } from './forward.js';
 import { movedCenters, sageLoss } from './losses.js';
 import type { LossWeights } from './losses.js';
 import type { SageCore } from './state.js';

@@ -1,2 +1,0 @@
-export { measureScaler, scaleRows, unscaleRows } from '../layers/scaler.js';
-export type { Scaler } from '../layers/scaler.js';
