@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { knn } from '../src/ops/knn.js';
 import type { KnnOptions } from '../src/ops/knn.js';
-import { withMatMulOf } from '../src/kernels/wasm/matMul.js';
+import { matMulSide } from '../src/kernels/wasm/matMul.js';
 import { checkNeighbours, trueNeighbours } from './check.js';
 import type { TrueNeighbours } from './check.js';
 import { expandedSquares, firstRows, tensorOf, uniformRows } from './data.js';
@@ -160,7 +160,7 @@ function tfjsSubjects(
 ): ReturnType<typeof tensorSubject>[] {
   const options = { mayShorten: true, exact: false, want };
   if (backend !== 'wasm') return [tensorSubject('tfjs matMul + topk', queries, search, options)];
-  const original: Search = (rows) => withMatMulOf('theirs', () => search(rows));
+  const original: Search = (rows) => matMulSide.during('theirs', () => search(rows));
   return [
     tensorSubject('tfjs matMul + topk', queries, original, options),
     tensorSubject('tfjs topk + our matMul', queries, search, options),

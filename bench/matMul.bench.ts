@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { withMatMulOf } from '../src/kernels/wasm/matMul.js';
+import { matMulSide } from '../src/kernels/wasm/matMul.js';
 import { assertClose } from './check.js';
 import { tensorOf, uniformRows } from './data.js';
 import type { BenchCase, PreparedCase, Subject } from './harness.js';
@@ -27,7 +27,7 @@ function prepare({ m, k, n, a, b }: Shape): PreparedCase {
     result.dispose();
     return read;
   };
-  const theirs = (): tf.Tensor => withMatMulOf('theirs', product);
+  const theirs = (): tf.Tensor => matMulSide.during('theirs', product);
   const timed = (name: string, body: () => tf.Tensor, check: Subject['check']): Subject => ({
     name,
     isOurs: name === OURS,

@@ -1,4 +1,4 @@
-import { withMatMulOfAsync } from '../src/kernels/wasm/matMul.js';
+import { matMulSide } from '../src/kernels/wasm/matMul.js';
 import { Sage } from '../src/models/index.js';
 import type { Rows, Targets } from '../src/util/rows.js';
 import { assertClose } from './check.js';
@@ -50,7 +50,8 @@ function bothProducts(
   const parts = { mayShorten: true, check };
   const ours = { ...parts, name: OURS, isOurs: true, run };
   if (backend !== 'wasm') return [ours];
-  const theirs = (items: number): Promise<void> => withMatMulOfAsync('theirs', () => run(items));
+  const theirs = (items: number): Promise<void> =>
+    matMulSide.duringAsync('theirs', () => run(items));
   return [ours, { ...parts, name: "with tfjs's matrix products", isOurs: false, run: theirs }];
 }
 

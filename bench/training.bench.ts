@@ -1,6 +1,6 @@
-import { withConvolutionOfAsync } from '../src/kernels/wasm/convolution.js';
+import { convolutionSide } from '../src/kernels/wasm/convolution.js';
 import { withTheirElementwiseAsync } from '../src/kernels/wasm/elementwise.js';
-import { withMatMulOfAsync } from '../src/kernels/wasm/matMul.js';
+import { matMulSide } from '../src/kernels/wasm/matMul.js';
 import { Sage } from '../src/models/index.js';
 import type { Rows, Targets } from '../src/util/rows.js';
 import { firstRows, uniformRows } from './data.js';
@@ -73,8 +73,8 @@ function firstOf({ x, y }: Labelled, rows: number): Labelled {
 
 /** All of tfjs's own kernels, but for those that it lacks. */
 const withTheirs = (body: () => Promise<void>): Promise<void> =>
-  withMatMulOfAsync('theirs', () =>
-    withConvolutionOfAsync('theirs', () => withTheirElementwiseAsync(body)),
+  matMulSide.duringAsync('theirs', () =>
+    convolutionSide.duringAsync('theirs', () => withTheirElementwiseAsync(body)),
   );
 
 function prepare(

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { withConvolutionOf } from '../src/kernels/wasm/convolution.js';
+import { convolutionSide } from '../src/kernels/wasm/convolution.js';
 import { withTheirElementwise } from '../src/kernels/wasm/elementwise.js';
 import { assertClose } from './check.js';
 import { uniformRows } from './data.js';
@@ -70,7 +70,7 @@ function prepareConvolution({ size, channels, taps, filters }: Shape, part: Part
     return tf.engine().runKernel('Conv2DBackpropFilter', { x, dy }, attrs);
   };
   const [ours, theirs] = (['ours', 'theirs'] as const).map(
-    (side) => (): tf.Tensor => withConvolutionOf(side, run),
+    (side) => (): tf.Tensor => convolutionSide.during(side, run),
   );
   return compare([x, filter, dy], ours, part === 'filter' ? undefined : theirs, taps * channels);
 }

@@ -23,6 +23,12 @@ export function positive(): z.ZodNumber {
   return z.number({ error }).positive({ error });
 }
 
+/** A positive number, or 'auto' for one that is chosen by the data. */
+export function autoOrPositive(): z.ZodUnion<readonly [z.ZodLiteral<'auto'>, z.ZodNumber]> {
+  const error = "be 'auto' or a finite number > 0";
+  return z.union([z.literal('auto'), z.number({ error }).positive({ error })], { error });
+}
+
 export function choice<const T extends readonly [string, ...string[]]>(
   ...values: T
 ): z.ZodEnum<{ [K in T[number]]: K }> {

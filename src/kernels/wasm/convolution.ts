@@ -7,7 +7,7 @@ import { forwardPlan, inputPlan } from './convolutionPlan.js';
 import type { ConvInfo, ConvolutionPlan } from './convolutionPlan.js';
 import { fillOutputs, float32View, optionalFloat32View } from './heap.js';
 import { withScratch } from './module.js';
-import { addKernel, overrideKernel } from './override.js';
+import { addKernel, overrideKernel, SideChoice } from './override.js';
 import { ACTIVATION, isOwnActivation } from './product.js';
 
 type Shape4 = [number, number, number, number];
@@ -98,32 +98,8 @@ function transposedConvolution({ inputs, backend }: RawCall, info: ConvInfo): Te
  */
 const [MIN_CHANNELS, MIN_MACS] = [8, 2e6];
 
-let forced: 'ours' | 'theirs' | undefined;
-
-/** Run `body` with one of the two implementations whatever the size: for benches and tests. */
-export function withConvolutionOf<T>(side: 'ours' | 'theirs', body: () => T): T {
-  const before = forced;
-  forced = side;
-  try {
-    return body();
-  } finally {
-    forced = before;
-  }
-}
-
-/** {@link withConvolutionOf} for work that is awaited; nothing else may run meanwhile. */
-export async function withConvolutionOfAsync<T>(
-  side: 'ours' | 'theirs',
-  body: () => Promise<T>,
-): Promise<T> {
-  const before = forced;
-  forced = side;
-  try {
-    return await body();
-  } finally {
-    forced = before;
-  }
-}
+/** Which of the two implementations runs, for benches and tests. */
+export const convolutionSide = new SideChoice();
 
 /** Whether a call is one that our kernels compute. */
 function covers({ inputs, attrs }: RawCall): boolean {
@@ -142,10 +118,12 @@ const filterShapeOf = ({ inputs }: RawCall): Shape4 => inputs.filter.shape as Sh
 function overrideForward(theirs: KernelConfig): KernelConfig['kernelFunc'] {
   return (raw) => {
     const call = raw as unknown as RawCall;
-    if (forced === 'theirs' || !covers(call)) return theirs.kernelFunc(raw);
+    if (convolutionSide.forced === 'theirs' || !covers(call)) return theirs.kernelFunc(raw);
     const info = infoOf(call.inputs.x.shape, filterShapeOf(call), call.attrs);
     const pays = info.inChannels >= MIN_CHANNELS && macsOf(forwardPlan(info)) >= MIN_MACS;
-    return pays || forced === 'ours' ? convolution(call, info) : theirs.kernelFunc(raw);
+    return pays || convolutionSide.forced === 'ours'
+      ? convolution(call, info)
+      : theirs.kernelFunc(raw);
   };
 }
 
@@ -153,7 +131,7 @@ function overrideInput(theirs: KernelConfig): KernelConfig['kernelFunc'] {
   return (raw) => {
     const call = raw as unknown as RawCall;
     const { inputShape, dataFormat } = call.attrs;
-    if (forced === 'theirs' || inputShape === undefined || dataFormat !== 'NHWC') {
+    if (convolutionSide.forced === 'theirs' || inputShape === undefined || dataFormat !== 'NHWC') {
       return theirs.kernelFunc(raw);
     }
     return transposedConvolution(call, infoOf(inputShape, filterShapeOf(call), call.attrs));

@@ -4,7 +4,7 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { fillOutputs, float32View, SLAB_BYTES } from './heap.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
-import { overrideKernel } from './override.js';
+import { overrideKernel, SideChoice } from './override.js';
 import {
   ACTIVATION,
   isOwnActivation,
@@ -204,35 +204,11 @@ const MIN_TRANSPOSED = 16_384;
 /** A plain product of one row reads the right factor once: panels can only add to that. */
 const MIN_PLAIN_ROWS = 2;
 
-let forced: 'ours' | 'theirs' | undefined;
-
-/** Run `body` with one of the two implementations whatever the size: for benches and tests. */
-export function withMatMulOf<T>(side: 'ours' | 'theirs', body: () => T): T {
-  const before = forced;
-  forced = side;
-  try {
-    return body();
-  } finally {
-    forced = before;
-  }
-}
-
-/** {@link withMatMulOf} for work that is awaited; nothing else may run meanwhile. */
-export async function withMatMulOfAsync<T>(
-  side: 'ours' | 'theirs',
-  body: () => Promise<T>,
-): Promise<T> {
-  const before = forced;
-  forced = side;
-  try {
-    return await body();
-  } finally {
-    forced = before;
-  }
-}
+/** Which of the two implementations runs, for benches and tests. */
+export const matMulSide = new SideChoice();
 
 function useOurs({ m, n, k, aOf }: Plan, transposed: boolean): boolean {
-  if (forced !== undefined) return forced === 'ours';
+  if (matMulSide.forced !== undefined) return matMulSide.forced === 'ours';
   const multiplications = m * n * k * aOf.length;
   if (transposed) return multiplications >= MIN_TRANSPOSED;
   return multiplications >= MIN_PLAIN && m >= MIN_PLAIN_ROWS;

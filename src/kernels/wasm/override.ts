@@ -26,3 +26,37 @@ export function addKernel(config: KernelConfig): void {
   const found = tf.getKernel(config.kernelName, config.backendName) as KernelConfig | undefined;
   if (found === undefined) tf.registerKernel(config);
 }
+
+type Side = 'ours' | 'theirs';
+
+/** Which of two kernels of one name runs, where that is asked for: for benches and tests. */
+export class SideChoice {
+  #forced: Side | undefined;
+
+  /** The one that is asked for; undefined: whichever is faster. */
+  get forced(): Side | undefined {
+    return this.#forced;
+  }
+
+  /** Run `body` with one of the two whatever the size. */
+  during<T>(side: Side, body: () => T): T {
+    const before = this.#forced;
+    this.#forced = side;
+    try {
+      return body();
+    } finally {
+      this.#forced = before;
+    }
+  }
+
+  /** {@link during} for work that is awaited; nothing else may run meanwhile. */
+  async duringAsync<T>(side: Side, body: () => Promise<T>): Promise<T> {
+    const before = this.#forced;
+    this.#forced = side;
+    try {
+      return await body();
+    } finally {
+      this.#forced = before;
+    }
+  }
+}

@@ -1,8 +1,8 @@
 import type { MetricName } from '../../specs/metric.js';
 import { z } from 'zod';
 import { DomainError } from '../../errors.js';
-
-// Each rule is the text that follows "must" in the error message.
+import { choice, COUNT, flag, integer, parseConfig, positive, real, widths } from '../fields.js';
+import type { DeepReadonly } from '../fields.js';
 
 /** Metrics of the neighbour search among latents: those without parameters, in both spellings. */
 const BANK_METRICS = [
@@ -16,39 +16,6 @@ const BANK_METRICS = [
   'cityblock',
   'correlation',
 ] as const satisfies readonly MetricName[];
-
-function integer(min: number, max: number, noun = 'an integer'): z.ZodNumber {
-  const top = max === Number.MAX_SAFE_INTEGER ? '' : ` and <= ${max}`;
-  const error = `be ${noun} >= ${min}${top}`;
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
-}
-
-function real(min: number, max: number): z.ZodNumber {
-  const error =
-    max === Infinity ? `be a finite number >= ${min}` : `be a number in [${min}, ${max}]`;
-  return z.number({ error }).min(min, { error }).max(max, { error });
-}
-
-function positive(): z.ZodNumber {
-  const error = 'be a finite number > 0';
-  return z.number({ error }).positive({ error });
-}
-
-function choice<const T extends readonly [string, ...string[]]>(
-  ...values: T
-): z.ZodEnum<{ [K in T[number]]: K }> {
-  return z.enum(values, { error: `be one of ${values.join(', ')}` });
-}
-
-function flag(): z.ZodBoolean {
-  return z.boolean({ error: 'be true or false' });
-}
-
-const COUNT = Number.MAX_SAFE_INTEGER;
-
-const widths = z.array(integer(1, COUNT, 'a list of integers'), {
-  error: 'be a list of integers >= 1',
-});
 
 const lossWeights = z.strictObject(
   {
@@ -72,10 +39,10 @@ const schema = z.strictObject({
   version: z.literal(1, { error: 'be 1' }).default(1),
   task: choice('auto', 'classification', 'regression').default('auto'),
   architecture: choice('mlp', 'conv', 'conv-pool').default('mlp'),
-  hidden: widths.default([384, 128]),
+  hidden: widths().default([384, 128]),
   convWidth: integer(1, COUNT).default(16),
   latentDim: integer(1, COUNT).default(32),
-  headHidden: widths.default([20]),
+  headHidden: widths().default([20]),
   activation: choice('leakyRelu', 'relu').default('leakyRelu'),
   dropout: real(0, 0.95).default(0),
   standardize: z
@@ -108,8 +75,6 @@ const schema = z.strictObject({
   compat: flag().default(false),
   seed: integer(0, 2 ** 32 - 1).default(1),
 });
-
-type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
 /**
  * Every hyper-parameter of a {@link Sage}, plain JSON. Defaults and meaning:
@@ -174,23 +139,15 @@ export function reconstructionTest({
   return compat ? 'error' : asked;
 }
 
-/** Keys of the config, in order. */
-const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': Object.keys(schema.shape),
-  lossWeights: Object.keys(lossWeights.shape),
-  stageTwoRates: Object.keys(stageRates.shape),
-};
-
 /**
  * Check a config, from code or from a file, and fill in the defaults.
  * @returns A frozen config.
  * @throws DomainError naming the first field at fault, its rule and the value.
  */
 export function parseSageConfig(value: unknown): SageConfig {
-  const result = schema.safeParse(value, { reportInput: true });
-  if (!result.success) throw configError(result.error.issues[0]);
-  checkTogether(result.data);
-  return deepFreeze(result.data);
+  const config = parseConfig('Sage', schema, value);
+  checkTogether(config);
+  return config;
 }
 
 /** Rules over several fields. */
@@ -214,31 +171,4 @@ function checkTogether(config: SageConfig): void {
     refuse('have task or center above 0 for two-stage training');
   }
   if (supervised + weights.reconstruction === 0) refuse('have a weight above 0');
-}
-
-function configError(issue: z.core.$ZodIssue): DomainError {
-  const op = 'Sage';
-  const path = issue.path.join('.');
-  const arg = path === '' ? 'config' : `config.${path}`;
-  if (issue.code === 'unrecognized_keys') {
-    const known = KNOWN_KEYS[path].join(', ');
-    const got = issue.keys.map((key) => `'${key}'`).join(', ');
-    return new DomainError({
-      op,
-      arg,
-      expected: 'have known keys only',
-      got,
-      fix: `Known: ${known}.`,
-    });
-  }
-  const got = typeof issue.input === 'number' ? String(issue.input) : JSON.stringify(issue.input);
-  const expected = path === '' ? 'be an object of settings' : issue.message;
-  return new DomainError({ op, arg, expected, got });
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const part of Object.values(value) as unknown[]) {
-    if (typeof part === 'object' && part !== null) deepFreeze(part);
-  }
-  return Object.freeze(value);
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { withConvolutionOf } from '../../../src/kernels/wasm/convolution.js';
+import { convolutionSide } from '../../../src/kernels/wasm/convolution.js';
 import { setThreads } from '../../../src/kernels/wasm/register.js';
 import { convolutionSums } from '../../reference/convolution.js';
 import type { ConvolutionSetting } from '../../reference/convolution.js';
@@ -75,7 +75,7 @@ describe('convolutions on wasm', () => {
       };
       const values = valuesFor(setting, 5);
       const want = convolutionSums(setting, values.x, values.filter, values.dy);
-      const out = withConvolutionOf('ours', () =>
+      const out = convolutionSide.during('ours', () =>
         tf.conv2d(
           tf.tensor4d(values.x, [2, 9, 8, 6]),
           tf.tensor4d(values.filter, [3, 2, 6, 5]),
@@ -104,8 +104,8 @@ describe('convolutions on wasm', () => {
               leakyreluAlpha: 0.3,
             }),
           );
-        const got = await valuesOf(withConvolutionOf('ours', run));
-        const want = await valuesOf(withConvolutionOf('theirs', run));
+        const got = await valuesOf(convolutionSide.during('ours', run));
+        const want = await valuesOf(convolutionSide.during('theirs', run));
         expect(got.length).toBe(want.length);
         want.forEach((value, i) => {
           if (!(Math.abs(got[i] - value) <= 2e-5)) {
@@ -135,7 +135,7 @@ describe('convolutions on wasm', () => {
     const x = new Float32Array(6 * 6 * 8).fill(1);
     x[0] = NaN;
     x[x.length - 1] = Infinity;
-    const out = withConvolutionOf('ours', () =>
+    const out = convolutionSide.during('ours', () =>
       tf.conv2d(tf.tensor4d(x, [1, 6, 6, 8]), tf.ones<tf.Rank.R4>([3, 3, 8, 9]), 1, 'valid'),
     );
     const got = await valuesOf(out);
@@ -154,7 +154,7 @@ describe('convolutions on wasm', () => {
       'same',
     );
     expect(await valuesOf(dx)).toEqual([8, 0, 8, 0, 0, 0, 0, 0, 8, 0, 8, 0, 0, 0, 0, 0]);
-    const none = withConvolutionOf('ours', () =>
+    const none = convolutionSide.during('ours', () =>
       tf.conv2d(tf.zeros<tf.Rank.R4>([0, 4, 4, 2]), tf.ones<tf.Rank.R4>([3, 3, 2, 5]), 1, 'same'),
     );
     expect(none.shape).toEqual([0, 4, 4, 5]);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { withConvolutionOf } from '../../../src/kernels/wasm/convolution.js';
+import { convolutionSide } from '../../../src/kernels/wasm/convolution.js';
 import { outShapeOf } from '../../reference/convolution.js';
 import type { ConvolutionSetting, Shape4, Sums } from '../../reference/convolution.js';
 import { normals } from './start.js';
@@ -36,7 +36,7 @@ export function ourConvolutions(
     const step: [number, number] = [...strides];
     const spread: [number, number] = [...dilations];
     const attrs = { strides: step, pad, dataFormat: 'NHWC', filterShape, inputShape };
-    return withConvolutionOf('ours', () => {
+    return convolutionSide.during('ours', () => {
       const engine = tf.engine();
       if (depthwise) {
         const own = { ...attrs, dilations: spread };

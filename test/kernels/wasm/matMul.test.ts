@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { withMatMulOf } from '../../../src/kernels/wasm/matMul.js';
+import { matMulSide } from '../../../src/kernels/wasm/matMul.js';
 import { setThreads } from '../../../src/kernels/wasm/register.js';
 import { expectNoLeak } from '../../support/leaks.js';
 import { normals, startWasm, valuesOf } from './start.js';
@@ -79,7 +79,7 @@ describe('matMul on wasm', () => {
       fc.asyncProperty(cases, async ([m, k, n, transposeA, transposeB, seed]) => {
         const [a, b] = [normals(m * k, seed), normals(k * n, seed + 1)];
         const run = (): tf.Tensor => product(a, b, [m, k, n], transposeA, transposeB);
-        const got = await valuesOf(withMatMulOf('ours', run));
+        const got = await valuesOf(matMulSide.during('ours', run));
         expectProduct(got, referenceProduct(a, b, [m, k, n], transposeA, transposeB), k);
       }),
       { seed: 7, numRuns: 80 },
@@ -118,7 +118,7 @@ describe('matMul on wasm', () => {
         const bShape = [...b, ...(transposeB ? [n, k] : [k, n])];
         const aValues = normals(tf.util.sizeFromShape(aShape), 3);
         const bValues = normals(tf.util.sizeFromShape(bShape), 4);
-        const tensor = withMatMulOf('ours', () =>
+        const tensor = matMulSide.during('ours', () =>
           tf.tidy(() =>
             tf.matMul(
               tf.tensor(aValues, aShape),
@@ -153,8 +153,8 @@ describe('matMul on wasm', () => {
             leakyreluAlpha: 0.3,
           }),
         );
-      const got = await valuesOf(withMatMulOf('ours', run));
-      const want = await valuesOf(withMatMulOf('theirs', run));
+      const got = await valuesOf(matMulSide.during('ours', run));
+      const want = await valuesOf(matMulSide.during('theirs', run));
       want.forEach((value, i) => {
         if (Math.abs(got[i] - value) > 1e-4) expect.fail(`${activation} ${i}: ${got[i]} ${value}`);
       });
@@ -172,7 +172,7 @@ describe('matMul on wasm', () => {
           preluActivationWeights: tf.fill([131], 0.2),
         }),
       );
-    expect(await valuesOf(run())).toEqual(await valuesOf(withMatMulOf('theirs', run)));
+    expect(await valuesOf(run())).toEqual(await valuesOf(matMulSide.during('theirs', run)));
     expect(await valuesOf(tf.matMul([[1, 2]], [[3], [4]]))).toEqual([11]);
   });
 
@@ -191,7 +191,7 @@ describe('matMul on wasm', () => {
     const b = new Float32Array(64 * 65).fill(0.5);
     for (const transposeB of [false, true]) {
       const run = (): tf.Tensor => product(a, b, [70, 64, 65], false, transposeB);
-      const got = await valuesOf(withMatMulOf('ours', run));
+      const got = await valuesOf(matMulSide.during('ours', run));
       got.forEach((value, i) => {
         const row = Math.floor(i / 65);
         expect(value).toBe(row === 5 ? NaN : row === 6 ? Infinity : 32);

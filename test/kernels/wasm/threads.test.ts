@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { withConvolutionOf } from '../../../src/kernels/wasm/convolution.js';
+import { convolutionSide } from '../../../src/kernels/wasm/convolution.js';
 import { instantiate, latentModule, Scratch } from '../../../src/kernels/wasm/module.js';
 import { chunksByWorkers, runJob } from '../../../src/kernels/wasm/threads.js';
 import { setThreads, threadInfo } from '../../../src/kernels/wasm/register.js';
@@ -80,7 +80,7 @@ describe('threads of the wasm kernels', () => {
     setThreads(2);
     const [height, width] = [600, 512];
     const x = Float32Array.from({ length: height * width * 8 }, (_, i) => Math.floor(i / 8));
-    const copied = withConvolutionOf('ours', () => {
+    const copied = convolutionSide.during('ours', () => {
       // A filter of one pixel that takes the first channel: a copy, chunk by chunk.
       const first = tf.tensor4d([1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 8, 1]);
       return tf.conv2d(tf.tensor4d(x, [1, height, width, 8]), first, 1, 'valid');
