@@ -20,7 +20,7 @@ describe('LatentBank', () => {
       const { x } = data;
       await withSage({ epochs: 1, metric }, data, async (sage) => {
         const { config, state } = sageFromArtifacts(await sage.toArtifacts());
-        const { latents, targets } = state.bank;
+        const { latents } = state.bank;
         // Blocks of seven rows, and of one at the end.
         const onHost = new LatentBank(
           await latents.values(),
@@ -28,7 +28,7 @@ describe('LatentBank', () => {
           0,
           28 * latents.latentDim,
         );
-        const bank = { latents: onHost, targets, residuals: undefined };
+        const bank = { ...state.bank, latents: onHost };
         const own = { ...x, data: x.data.slice(0, latents.rows * 4), count: latents.rows };
         for (const options of [{ batchRows: 11 }, { isBank: true, batchRows: 11 }]) {
           const want = await measureRows(state, state.bank, config, own, options);
