@@ -12,6 +12,7 @@ import { ahead } from '../neighbors/ahead.js';
 import type { Artifacts } from '../util/artifacts.js';
 import { areFinite, rowSize, takeRows, takeTargets } from '../util/rows.js';
 import type { Dataset, Rows, Targets } from '../util/rows.js';
+import { checkBlock } from './blockChecks.js';
 import type { CommandContext } from './context.js';
 import { savedModel } from './models.js';
 import type { ModelEntry } from './models.js';
@@ -248,14 +249,13 @@ async function makeRows(
 ): Promise<Rows> {
   const isBad = new Set(bad);
   const good = rows.filter((row) => !isBad.has(row));
+  if (good.length === all.count) return await makeBlock(work, all, allTargets, good, place);
   const width = work.columns.length;
   const data = new Float32Array(rows.length * width).fill(NaN);
   const out = { data, count: rows.length, rowShape: [width] };
   if (good.length === 0) return out;
-  const isWhole = good.length === all.count;
-  const x = isWhole ? all : takeRows(all, good);
-  const targets = isWhole ? allTargets : allTargets && takeTargets(allTargets, good);
-  const made = await makeBlock(work, x, targets, good, place);
+  const targets = allTargets && takeTargets(allTargets, good);
+  const made = await makeBlock(work, takeRows(all, good), targets, good, place);
   let from = 0;
   rows.forEach((row, i) => {
     if (isBad.has(row)) return;
@@ -265,6 +265,9 @@ async function makeRows(
   return out;
 }
 
+/** How a user gets past rows that are not finite. */
+const FIX = 'Remove or impute such rows first, or leave them out with --on-error skip.';
+
 /** Columns of good rows; errors name the input and its own row numbers, which the model does not know. */
 async function makeBlock(
   { op, maker }: Work,
@@ -273,18 +276,7 @@ async function makeBlock(
   rows: readonly number[],
   { input, first, signal }: Place,
 ): Promise<Rows> {
-  if (!areFinite(x.data)) {
-    const bad = x.data.findIndex((value) => !Number.isFinite(value));
-    const size = rowSize(x);
-    const row = first + rows[Math.floor(bad / size)];
-    throw new DomainError({
-      op,
-      arg: input,
-      expected: 'be finite',
-      got: `${x.data[bad]} at row ${row}, feature ${bad % size}`,
-      fix: 'Remove or impute such rows first, or leave them out with --on-error skip.',
-    });
-  }
+  checkBlock(op, input, x, (row) => first + rows[row], FIX);
   try {
     return await maker.make(x, targets, signal);
   } catch (error) {

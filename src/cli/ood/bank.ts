@@ -79,7 +79,8 @@ async function readBank(
     });
     let done = 0;
     for await (const block of blocks) {
-      checkBlock(OP, spec, block.x, done);
+      const first = done;
+      checkBlock(OP, spec, block.x, (row) => first + row);
       for (const builder of builders) await builder.add(block, options.bankRows, signal);
       done += block.x.count;
       step.update(done, Number.isFinite(wanted) ? wanted : undefined);

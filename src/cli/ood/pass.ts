@@ -139,7 +139,8 @@ async function scoreFamily(
     let [read, done] = [0, 0];
     for await (const whole of blocks) {
       const block = firstRows(whole, scoreRows - read);
-      checkBlock(OP, spec, block.x, read);
+      const first = read;
+      checkBlock(OP, spec, block.x, (row) => first + row);
       read += block.x.count;
       changes ??= sets.map(({ steps }) => changeOf(steps, block, seed));
       for (const [s, change] of changes.entries()) {
