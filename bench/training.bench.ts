@@ -80,7 +80,7 @@ const withTheirs = (body: () => Promise<void>): Promise<void> =>
 function prepare(
   kind: Kind,
   batches: number,
-  { backend, threads }: Place,
+  { backend, threads, device }: Place,
   peers: Peers,
 ): PreparedCase {
   const all = labelled(batches * BATCH, kind);
@@ -112,7 +112,9 @@ function prepare(
     isOurs: false,
     run: (items) => withTheirs(() => run(items)),
   };
-  const request = { kind, batches, batch: BATCH, threads };
+  // On a GPU against PyTorch on the same GPU, with its rows in the GPU's memory.
+  const peerDevice = device === 'gpu' ? ('cuda' as const) : ('cpu' as const);
+  const request = { kind, batches, batch: BATCH, device: peerDevice, threads };
   return {
     subjects: backend === 'wasm' ? [ours, theirs] : [ours],
     outside: (budgetMs) => Promise.resolve(timeTraining(peers.python, request, budgetMs)),

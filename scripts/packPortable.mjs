@@ -91,7 +91,9 @@ async function bundle(app) {
   for (const name of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm']) {
     await copyFile(join(wasm, name), join(app, name));
   }
-  await copyFile(join(ROOT, 'bench/peers/peers.py'), join(app, 'bench/peers.py'));
+  for (const name of ['peers.py', 'sage.py']) {
+    await copyFile(join(ROOT, 'bench/peers', name), join(app, 'bench', name));
+  }
 }
 
 async function copyDawn(app) {

@@ -4,8 +4,8 @@ usage: python peers.py request.json
 
 The request: {"queries": file.npy, "points": file.npy, "k": 10, "metric": "euclidean", "threads": 1,
 "budget": seconds for one run, "rows": checked rows, "subjects": [...], "p": power}
-Or {"train": {"kind": "dense" or "conv", "batches": 235, "batch": 256}, "threads": 2, "budget": 15}: an
-epoch of training.
+Or {"train": {"kind": "dense" or "conv", "batches": 235, "batch": 256, "device": "cpu" or "cuda"},
+"threads": 2, "budget": 15}: an epoch of training.
 Prints one JSON object: {"timed": [{"subject", "items", "times", "distances", "indices"}],
 "missing": [{"subject", "reason"}], "versions": {...}, "ceilings": {"gflops", "gbytes"}}.
 """
@@ -169,6 +169,9 @@ def timed(peer, queries, request):
     }
 
 
+TRAINING = {"cpu": "PyTorch (CPU)", "cuda": "PyTorch (CUDA)"}
+
+
 def sage_network(kind):
     """The layers of SAGE, architectures mlp (hidden 256, 64; latent 16) and conv (width 16; latent 32)."""
     from torch import nn
@@ -219,16 +222,20 @@ def train(request):
     if request["threads"] is not None:
         torch.set_num_threads(request["threads"])
     torch.manual_seed(1)
-    kind, batches, batch = (request["train"][name] for name in ("kind", "batches", "batch"))
-    networks = sage_network(kind)
+    kind, batches, batch, device = (
+        request["train"][name] for name in ("kind", "batches", "batch", "device")
+    )
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ImportError("torch sees no CUDA device")
+    networks = [network.to(device) for network in sage_network(kind)]
     encoder, decoder, head = networks
     parameters = [p for network in networks for p in network.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=2e-3, eps=1e-7)
-    x = torch.rand(batches * batch, 784)
-    y = torch.arange(batches * batch) % 10
+    x = torch.rand(batches * batch, 784).to(device)
+    y = (torch.arange(batches * batch) % 10).to(device)
 
     def epoch(steps):
-        order = torch.randperm(len(x))
+        order = torch.randperm(len(x), device=device)
         for step in range(steps):
             rows = order[step * batch : (step + 1) * batch]
             own = x[rows]
@@ -238,6 +245,8 @@ def train(request):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        # Kernels run behind the program's back: the epoch ends when its last loss is known.
+        loss.item()
 
     epoch(min(batches, 3))
     times = []
@@ -248,7 +257,7 @@ def train(request):
         start = time.perf_counter()
         epoch(batches)
         times.append((time.perf_counter() - start) * 1000)
-    subject = "PyTorch (CPU)"
+    subject = TRAINING[device]
     return {"subject": subject, "items": batches, "times": times, "distances": [], "indices": []}
 
 
@@ -297,7 +306,8 @@ def main(request):
             result["timed"].append(train(request))
         except ImportError as error:
             reason = f"{error}; pip install torch"
-            result["missing"].append({"subject": "PyTorch (CPU)", "reason": reason})
+            subject = TRAINING[request["train"]["device"]]
+            result["missing"].append({"subject": subject, "reason": reason})
         return result
     queries, points = load(request["queries"]), load(request["points"])
     for name in request["subjects"]:

@@ -118,11 +118,12 @@ export function timePython(
   }
 }
 
-/** An epoch of a SAGE network in PyTorch on the CPU, see bench/training.bench.ts. */
+/** An epoch of a SAGE network in PyTorch, see bench/training.bench.ts. */
 export interface TrainingRequest {
   readonly kind: 'dense' | 'conv';
   readonly batches: number;
   readonly batch: number;
+  readonly device: 'cpu' | 'cuda';
   /** undefined: as many as PyTorch takes by itself. */
   readonly threads: number | undefined;
 }
@@ -133,7 +134,7 @@ export function timeTraining(
   { threads, ...train }: TrainingRequest,
   budgetMs: number,
 ): { readonly timed: OutsideTimes[]; readonly notRun: NotRun[] } {
-  const subject = 'PyTorch (CPU)';
+  const subject = train.device === 'cpu' ? 'PyTorch (CPU)' : 'PyTorch (CUDA)';
   if (python === undefined) return { timed: [], notRun: [{ subject, reason: how }] };
   try {
     const request = { train, threads: threads ?? null, budget: budgetMs / 1000 };
