@@ -14,6 +14,23 @@ type ProgramUniforms = Parameters<WebGPUBackend['runWebGPUProgram']>[3];
 
 /** Every element type that a program can bind takes four bytes on the GPU, bool included. */
 const BYTES_PER_ELEMENT = 4;
+/** STORAGE | COPY_SRC | COPY_DST: those of every tensor's buffer in tfjs's pool. */
+const TENSOR_USAGE = 0x80 | 0x4 | 0x8;
+/** Dispatches of our own after which what is recorded is submitted. */
+const OWN_DISPATCHES = 64;
+
+/** Work that is recorded without {@link GuardedWebGPUBackend.runWebGPUProgram}. */
+export interface OwnWork {
+  readonly name: string;
+  /** Tensors that it reads, and those that it writes. */
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** Every buffer of tfjs's pool that it uses: none is handed out again before the work is submitted. */
+  readonly buffers: Iterable<GPUBuffer>;
+  readonly dispatches: number;
+  /** Record it. */
+  readonly encode: (encoder: GPUCommandEncoder) => void;
+}
 
 /**
  * Kernels are synchronous and WebGPU's errors are not, so a failure is thrown at the latest when a
@@ -31,6 +48,14 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
   readonly #failed = new WeakMap<DataId, DeviceError>();
   #lastCheck: Promise<unknown> = Promise.resolve();
 
+  /** The encoder that tfjs records into. */
+  #encoder: GPUCommandEncoder | undefined;
+  #opensEncoder = false;
+  /** Buffers of own work that is recorded and not submitted, and those of them that were released since. */
+  readonly #busy = new Set<GPUBuffer>();
+  #released: { readonly buffer: GPUBuffer; readonly reuse: boolean | undefined }[] = [];
+  #ownDispatches = 0;
+
   /** Programs may have `enable` directives anywhere in their code: see {@link hoistEnables}. */
   readonly hoistsEnables = true;
 
@@ -39,6 +64,17 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
     const create = device.createShaderModule.bind(device);
     device.createShaderModule = (descriptor) =>
       create({ ...descriptor, code: hoistEnables(descriptor.code) });
+    const open = device.createCommandEncoder.bind(device);
+    device.createCommandEncoder = (descriptor) => {
+      const encoder = open(descriptor);
+      if (this.#opensEncoder) this.#encoder = encoder;
+      return encoder;
+    };
+    const release = this.bufferManager.releaseBuffer.bind(this.bufferManager);
+    this.bufferManager.releaseBuffer = (buffer, reuse) => {
+      if (this.#busy.has(buffer)) this.#released.push({ buffer, reuse });
+      else release(buffer, reuse);
+    };
     this.guard = new DeviceGuard(device);
   }
 
@@ -62,22 +98,50 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
   }
 
   /**
-   * Run device calls that record and submit work without {@link runWebGPUProgram}; their errors become
-   * those of the outputs.
-   * @param inputs Tensors that the work reads. @param outputs Tensors that it writes.
+   * Record work among tfjs's commands, in order; its errors become those of its outputs. A submission costs
+   * a driver up to milliseconds, so work waits for the next one.
    */
-  recordOwnWork(
-    name: string,
-    inputs: readonly TensorInfo[],
-    outputs: readonly TensorInfo[],
-    body: () => void,
-  ): void {
-    this.guard.scoped(name, body);
+  recordOwnWork({ name, inputs, outputs, buffers, dispatches, encode }: OwnWork): void {
+    this.ensureCommandEncoderReady();
+    this.endComputePassEncoder();
+    const encoder = this.#encoder;
+    if (encoder === undefined) throw new Error('webgpu: tfjs opened no command encoder');
+    for (const buffer of buffers) this.#busy.add(buffer);
+    this.guard.scoped(name, () => {
+      encode(encoder);
+    });
     const inherited = inputs.map(({ dataId }) => this.#failed.get(dataId)).find(Boolean);
     for (const { dataId } of outputs) {
-      if (inherited === undefined) this.#submitted.add(dataId);
+      if (inherited === undefined) this.#recorded.add(dataId);
       else this.#failed.set(dataId, inherited);
     }
+    this.#ownDispatches += dispatches;
+    if (this.#ownDispatches >= OWN_DISPATCHES) this.submitQueue();
+  }
+
+  override ensureCommandEncoderReady(): void {
+    this.#opensEncoder = true;
+    try {
+      super.ensureCommandEncoderReady();
+    } finally {
+      this.#opensEncoder = false;
+    }
+  }
+
+  /** tfjs makes and maps a buffer for every upload, which costs a driver more than the copy. */
+  override uploadToGPU(dataId: DataId): void {
+    const data = this.tensorMap.get(dataId);
+    const words = data.resource === undefined ? wordsOf(data.dtype, data.values) : undefined;
+    if (words === undefined || words.length === 0) {
+      super.uploadToGPU(dataId);
+      return;
+    }
+    // Nothing recorded uses a buffer of the pool, so the write may overtake what is not submitted.
+    const buffer = this.bufferManager.acquireBuffer(words.byteLength, TENSOR_USAGE);
+    this.queue.writeBuffer(buffer, 0, words.buffer, words.byteOffset, words.byteLength);
+    data.resource = buffer;
+    // What tfjs says of values that are on the GPU only.
+    (data as { values: BackendValues | null }).values = null;
   }
 
   /** A binding over the device's limit would make WebGPU drop the work and leave zeros. */
@@ -99,6 +163,11 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
     this.guard.scoped('GPU submission', () => super.submitQueue());
     for (const dataId of this.#recorded) this.#submitted.add(dataId);
     this.#recorded.clear();
+    this.#ownDispatches = 0;
+    this.#busy.clear();
+    const released = this.#released;
+    this.#released = [];
+    for (const { buffer, reuse } of released) this.bufferManager.releaseBuffer(buffer, reuse);
   }
 
   override disposeData(dataId: DataId, force?: boolean): boolean {
@@ -165,6 +234,18 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
     }
     return error;
   }
+}
+
+/** Values as a buffer holds them; undefined for those that are to be converted or are shared by threads. */
+function wordsOf(
+  dtype: DataType,
+  values: BackendValues | null | undefined,
+): Float32Array | Int32Array | undefined {
+  if (dtype === 'bool' && values instanceof Uint8Array) return Int32Array.from(values);
+  const isPlain =
+    (dtype === 'float32' && values instanceof Float32Array) ||
+    (dtype === 'int32' && values instanceof Int32Array);
+  return isPlain && values.buffer instanceof ArrayBuffer ? values : undefined;
 }
 
 /** A name for messages: that of the program's class, or the start of its key for plain objects. */

@@ -10,6 +10,13 @@ import type { GpuEntry } from './webgpuNode.js';
 /** Features that we or tfjs make use of, requested where the adapter has them. */
 const FEATURES = ['bgra8unorm-storage', 'shader-f16', 'subgroups', 'timestamp-query'] as const;
 
+/**
+ * Dispatches that tfjs submits together. A submission takes a driver .1 ms to 2 ms (seen in a virtual machine
+ * with an H100), more than 15 small dispatches do; another number than tfjs's is the user's and stays.
+ */
+const SUBMIT_FLAG = 'WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE';
+const [THEIR_DISPATCHES, DISPATCHES] = [15, 64];
+
 const NO_ADAPTER_FIX =
   "Install the GPU's driver with its Vulkan part (Linux: also libvulkan1), or for tests the software " +
   'driver: Mesa 25 (package mesa-vulkan-drivers; on Debian 12 from bookworm-backports).';
@@ -104,6 +111,10 @@ async function register(gpu: GPU): Promise<void> {
   // tfjs registers a factory of its own, which asks for few features and reports no errors.
   if (factoryOf('webgpu') !== undefined) tf.removeBackend('webgpu');
   tf.registerBackend('webgpu', () => backend, 3);
+  const batch = tf.env().getNumber(SUBMIT_FLAG);
+  if (batch === THEIR_DISPATCHES && !isSoftware(adapter.info)) {
+    tf.env().set(SUBMIT_FLAG, DISPATCHES);
+  }
   running = backend;
 }
 

@@ -50,6 +50,8 @@ export class Adam extends TrainOptimizer {
   private readonly fused: boolean;
   /** 1 - beta^t of the step under way. */
   private corrections: readonly Scalar[] = [];
+  /** Numbers of the fused step under way, as tensors: one upload for all variables. */
+  private readonly uploaded = new Map<number, Scalar>();
 
   constructor(
     group: OptimizerGroup,
@@ -71,12 +73,20 @@ export class Adam extends TrainOptimizer {
   }
 
   protected beginStep(): void {
-    this.corrections = this.powers.map((power) => tf.scalar(1 - power));
+    // Tensors of the step before ended with it.
+    this.uploaded.clear();
+    this.corrections = this.fused ? [] : this.powers.map((power) => tf.scalar(1 - power));
   }
 
   /** In float32, as if the powers were tensors. */
   protected endStep(): void {
     this.powers = this.powers.map((power, i) => Math.fround(power * Math.fround(this.betas[i])));
+  }
+
+  private upload(value: number): Scalar {
+    const scalar = this.uploaded.get(value) ?? tf.scalar(value);
+    this.uploaded.set(value, scalar);
+    return scalar;
   }
 
   protected step(variable: Variable, gradient: Tensor, i: number, decays: boolean): Tensor {
@@ -113,15 +123,13 @@ export class Adam extends TrainOptimizer {
         gradient: gradient.reshape(shape),
       },
       scalars: {
-        meanScale: -this.rate / (1 - this.powers[0]),
-        squareScale: 1 / (1 - this.powers[1]),
-        shrink,
+        meanScale: this.upload(-this.rate / (1 - this.powers[0])),
+        squareScale: this.upload(1 / (1 - this.powers[1])),
+        shrink: this.upload(shrink),
       },
     });
     first.assign(mean.reshape(weight.shape));
     second.assign(square.reshape(weight.shape));
-    const own = moved.reshape(weight.shape);
-    // tfjs's wasm product refuses a bias whose values were made with another shape: a sum makes them anew.
-    return weight.rank === 1 ? tf.add(own, 0) : own;
+    return moved.reshape(weight.shape);
   }
 }

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import { GuardedWebGPUBackend } from '../../src/backends/guardedBackend.js';
 import { DeviceError } from '../../src/backends/guardedDevice.js';
 import { startBackend } from '../../src/backends/start.js';
 import { UnsupportedError } from '../../src/errors.js';
+import { sinh } from '../../src/ops/elementaryFunctions.js';
 import { describeOnBackend } from './onBackend.js';
 
 function guarded(): GuardedWebGPUBackend {
@@ -154,6 +155,54 @@ describeOnBackend('webgpu', 'webgpu with errors that throw', () => {
     for (const limit of ['maxBufferSize', 'maxComputeInvocationsPerWorkgroup'] as const) {
       expect(device.limits[limit]).toBe(adapter?.limits[limit]);
     }
+  });
+
+  it('work of our kernels goes to the device with the next read, in one submission', async () => {
+    const x = tf.tensor2d([[1, 2, 3]]);
+    await sinh(x).data();
+    const submit = vi.spyOn(guarded().queue, 'submit');
+    let y: tf.Tensor = x;
+    for (let i = 0; i < 5; i++) y = tf.mul(sinh(y), 0.1);
+    expect(submit).not.toHaveBeenCalled();
+    const got = await y.data();
+    expect(submit).toHaveBeenCalledTimes(1);
+    submit.mockRestore();
+    let want = [1, 2, 3];
+    for (let i = 0; i < 5; i++) want = want.map((v) => Math.sinh(v) * 0.1);
+    got.forEach((value, i) => {
+      expect(Math.abs(value / want[i] - 1)).toBeLessThan(1e-5);
+    });
+  });
+
+  it('an upload does not overtake work on the memory of a tensor that is gone', async () => {
+    const values = [1, 2, 3, 4, 5];
+    const results: tf.Tensor[] = [];
+    for (let round = 0; round < 4; round++) {
+      const x = tf.tensor2d([values.map((v) => v + round)]);
+      results.push(sinh(x), tf.mul(x, 2));
+      x.dispose();
+    }
+    for (let round = 0; round < 4; round++) {
+      const [first, second] = results.slice(2 * round);
+      const want = values.map((v) => v + round);
+      const got = await first.data();
+      got.forEach((value, i) => {
+        expect(Math.abs(value / Math.sinh(want[i]) - 1)).toBeLessThan(1e-6);
+      });
+      expect([...(await second.data())]).toEqual(want.map((v) => 2 * v));
+    }
+    tf.dispose(results);
+  });
+
+  it('uploads of all types arrive, and from parts of larger arrays', async () => {
+    const part = new Float32Array([9, 1, 2, 3, 9]).subarray(1, 4);
+    const x = tf.tensor1d(part);
+    expect([...(await tf.mul(x, 2).data())]).toEqual([2, 4, 6]);
+    const ints = tf.tensor1d([2 ** 24 + 1, -7, 0], 'int32');
+    expect([...(await tf.add(ints, 1).data())]).toEqual([2 ** 24 + 2, -6, 1]);
+    const mask = tf.tensor1d([true, false, true], 'bool');
+    const chosen = tf.where(mask, x, tf.zerosLike(x));
+    expect([...(await chosen.data())]).toEqual([1, 0, 3]);
   });
 
   it('a lost device rejects reads until the backend is started again', async () => {

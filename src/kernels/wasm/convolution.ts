@@ -5,6 +5,7 @@ import { convolve, filterGradient, macsOf, NO_FINISH } from './convolutionJobs.j
 import type { Finish } from './convolutionJobs.js';
 import { forwardPlan, inputPlan } from './convolutionPlan.js';
 import type { ConvInfo, ConvolutionPlan } from './convolutionPlan.js';
+import { withFlatBias } from './flatBias.js';
 import { fillOutputs, float32View, optionalFloat32View } from './heap.js';
 import { withScratch } from './module.js';
 import { addKernel, overrideKernel, SideChoice } from './override.js';
@@ -160,7 +161,8 @@ const conv2dBackpropFilterWasm: KernelConfig = {
 /** Put our convolutions over tfjs's, and add the gradient of the filter where tfjs has none. */
 export function overrideConvolutions(): void {
   overrideKernel('Conv2D', overrideForward);
-  overrideKernel('FusedConv2D', overrideForward);
+  overrideKernel('FusedConv2D', (theirs) => overrideForward(withFlatBias(theirs)));
+  overrideKernel('FusedDepthwiseConv2D', (theirs) => withFlatBias(theirs).kernelFunc);
   overrideKernel('Conv2DBackpropInput', overrideInput);
   addKernel(conv2dBackpropFilterWasm);
 }

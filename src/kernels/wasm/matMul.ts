@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { withFlatBias } from './flatBias.js';
 import { fillOutputs, float32View, SLAB_BYTES } from './heap.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
@@ -279,5 +280,5 @@ function override(theirs: KernelConfig): KernelConfig['kernelFunc'] {
 /** Put our matMul over tfjs's. */
 export function overrideMatMul(): void {
   overrideKernel('BatchMatMul', override);
-  overrideKernel('_FusedMatMul', override);
+  overrideKernel('_FusedMatMul', (theirs) => override(withFlatBias(theirs)));
 }

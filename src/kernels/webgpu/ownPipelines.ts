@@ -5,7 +5,8 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
  * Compute pipelines of our own on the device of tfjs's webgpu backend, for what runWebGPUProgram can't
  * express: several outputs, buffers that a chain of dispatches updates in place, bindings of a part of
  * a tensor, indirect dispatches. All reaching into the backend for this purpose is in this file, and
- * only public members are used: tfjs's own commands are submitted first, then ours.
+ * only public members are used. With the project's own backend the work is recorded among tfjs's commands, in
+ * order; with tfjs's it is a submission of its own, after them.
  */
 
 export interface ProgramBinding {
@@ -33,19 +34,27 @@ export interface BufferPart {
 /** Workgroups, or where on the device their numbers stand. */
 export type Workgroups = readonly [x: number, y: number, z: number] | BufferPart;
 
-/** A backend that captures the errors of work recorded outside runWebGPUProgram. */
-interface ErrorCapturing {
-  readonly recordOwnWork: (
-    name: string,
-    inputs: readonly TensorInfo[],
-    outputs: readonly TensorInfo[],
-    body: () => void,
-  ) => void;
+/** A backend that records our work among tfjs's commands and captures its errors: src/backends. */
+interface Recording {
+  readonly recordOwnWork: (work: {
+    readonly name: string;
+    readonly inputs: readonly TensorInfo[];
+    readonly outputs: readonly TensorInfo[];
+    readonly buffers: Iterable<GPUBuffer>;
+    readonly dispatches: number;
+    readonly encode: (encoder: GPUCommandEncoder) => void;
+  }) => void;
 }
 
 interface Compiled {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+}
+
+interface Uniforms {
+  readonly buffer: GPUBuffer;
+  /** Bytes from one dispatch's parameters to the next's. */
+  readonly slot: number;
 }
 
 interface Dispatch {
@@ -64,6 +73,11 @@ const UNIFORM_USAGE = 0x40 | 0x8; // UNIFORM | COPY_DST
 const COMPUTE_STAGE = 0x4;
 
 const align = (value: number, to: number): number => Math.ceil(value / to) * to;
+
+const buffersOf = ({ parts, workgroups }: Dispatch): GPUBuffer[] => [
+  ...parts.map(({ buffer }) => buffer),
+  ...('buffer' in workgroups ? [workgroups.buffer] : []),
+];
 
 /** Sizes of scratch buffers are rounded up to few values, so that the pool can hand them out again. */
 function pooledSize(bytes: number): number {
@@ -140,17 +154,37 @@ export class DeviceWork {
     }
   }
 
-  /** Hand everything recorded to the device. */
+  /** Hand everything to the device now: long work in portions. */
   submit(): void {
+    if (this.record()) this.backend.submitQueue();
+  }
+
+  /** Put everything behind tfjs's commands; it goes to the device with them, at the next read at the latest. */
+  finish(): void {
+    this.record();
+  }
+
+  /** @returns Whether commands wait for a submission. */
+  private record(): boolean {
     const dispatches = this.pending;
-    if (dispatches.length === 0) return;
+    if (dispatches.length === 0) return false;
     this.pending = [];
     this.dispatched += dispatches.length;
-    // What our inputs are made by, and their uploads, come first.
-    this.backend.ensureCommandEncoderReady();
-    this.backend.endComputePassEncoder();
-    this.backend.submitQueue();
-    this.guarded(() => this.encode(dispatches));
+    const { backend, name, inputs, outputs } = this;
+    const uniforms = this.uniformsOf(dispatches);
+    const encode = (encoder: GPUCommandEncoder): void => {
+      this.encode(encoder, dispatches, uniforms);
+    };
+    const recording = backend as Partial<Recording>;
+    if (recording.recordOwnWork !== undefined) {
+      const buffers = new Set([uniforms.buffer, ...dispatches.flatMap(buffersOf)]);
+      const own = { name, inputs, outputs, buffers, dispatches: dispatches.length, encode };
+      recording.recordOwnWork(own);
+    } else {
+      this.submitAlone(encode);
+    }
+    backend.bufferManager.releaseBuffer(uniforms.buffer);
+    return recording.recordOwnWork !== undefined;
   }
 
   /** Give scratch memory back; what was submitted still runs to its end first. */
@@ -159,17 +193,18 @@ export class DeviceWork {
     this.scratchBuffers.length = 0;
   }
 
-  private guarded(body: () => void): void {
-    const capturing = this.backend as Partial<ErrorCapturing>;
-    if (capturing.recordOwnWork !== undefined) {
-      capturing.recordOwnWork(this.name, this.inputs, this.outputs, body);
-      return;
-    }
-    const { device } = this;
+  /** With a backend of tfjs as it is: a submission of our own, after what our inputs are made by. */
+  private submitAlone(encode: (encoder: GPUCommandEncoder) => void): void {
+    const { device, backend } = this;
+    backend.ensureCommandEncoderReady();
+    backend.endComputePassEncoder();
+    backend.submitQueue();
     device.pushErrorScope('out-of-memory');
     device.pushErrorScope('validation');
     try {
-      body();
+      const encoder = device.createCommandEncoder({ label: this.name });
+      encode(encoder);
+      device.queue.submit([encoder.finish()]);
     } finally {
       for (let scope = 0; scope < 2; scope++) {
         void device.popErrorScope().then((error) => {
@@ -179,26 +214,35 @@ export class DeviceWork {
     }
   }
 
-  private encode(dispatches: readonly Dispatch[]): void {
-    const { device } = this;
+  /** Parameters of all dispatches in one buffer. */
+  private uniformsOf(dispatches: readonly Dispatch[]): Uniforms {
+    const { device, backend } = this;
     const slot = align(
       Math.max(...dispatches.map(({ params }) => params.byteLength)),
       device.limits.minUniformBufferOffsetAlignment,
     );
     const values = new Uint8Array(slot * dispatches.length);
     dispatches.forEach(({ params }, i) => values.set(new Uint8Array(params), i * slot));
-    const uniforms = this.backend.bufferManager.acquireBuffer(
+    const buffer = backend.bufferManager.acquireBuffer(
       pooledSize(values.byteLength),
       UNIFORM_USAGE,
     );
-    device.queue.writeBuffer(uniforms, 0, values);
-    const encoder = device.createCommandEncoder({ label: this.name });
+    device.queue.writeBuffer(buffer, 0, values);
+    return { buffer, slot };
+  }
+
+  private encode(
+    encoder: GPUCommandEncoder,
+    dispatches: readonly Dispatch[],
+    { buffer, slot }: Uniforms,
+  ): void {
+    const { device } = this;
     const pass = encoder.beginComputePass({ label: this.name });
     dispatches.forEach(({ program, params, parts, workgroups }, i) => {
       const { pipeline, layout } = this.compiled(program);
       pass.setPipeline(pipeline);
       const resources = [
-        { buffer: uniforms, offset: i * slot, size: params.byteLength },
+        { buffer, offset: i * slot, size: params.byteLength },
         ...parts.map((part) => ({ ...part })),
       ];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
@@ -210,8 +254,6 @@ export class DeviceWork {
       }
     });
     pass.end();
-    device.queue.submit([encoder.finish()]);
-    this.backend.bufferManager.releaseBuffer(uniforms);
   }
 
   private compiled(program: OwnProgram): Compiled {

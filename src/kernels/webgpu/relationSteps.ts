@@ -215,7 +215,7 @@ function compute(call: Call): TensorInfo[] {
     dispatch(programs.move, Math.ceil(count / RELATION_THREADS), { count, rate });
   }
   if (relations > 0) dispatch(programs.means, outputs[1].shape[0]);
-  work.submit();
+  work.finish();
   work.release();
   return results;
 }

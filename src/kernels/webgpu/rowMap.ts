@@ -111,7 +111,7 @@ export function rowMapWithin(
     }));
     recordRanges(work, backend, program, parts, made, attrs, limit);
   }
-  work.submit();
+  work.finish();
   work.release();
   return results;
 }

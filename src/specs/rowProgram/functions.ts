@@ -167,7 +167,10 @@ const DEFINITIONS: Readonly<Record<DerivedFunction, Definition>> = {
   asinhc: (g, v) => {
     const size = g.unary('abs', v);
     // Of infinity the quotient would be NaN.
-    const far = g.div(g.unary('asinh', g.min(size, FLOAT32_MAX)), size);
+    const log = g.unary('asinh', g.min(size, FLOAT32_MAX));
+    // A GPU may divide by multiplying with the reciprocal, which vanishes beyond 2^126.
+    const scaled = g.div(g.mul(log, 2 ** -64), g.mul(size, 2 ** -64));
+    const far = g.where('lt', size, 2 ** 100, g.div(log, size), scaled);
     return nearZero(g, v, 0.3, polynomial(g, g.square(v), ASINHC), far);
   },
   atanhc: (g, v) =>

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { convolutionSide } from '../../../src/kernels/wasm/convolution.js';
 import { matMulSide } from '../../../src/kernels/wasm/matMul.js';
 import { setThreads } from '../../../src/kernels/wasm/register.js';
 import { expectNoLeak } from '../../support/leaks.js';
@@ -160,6 +161,33 @@ describe('matMul on wasm', () => {
       });
       expect(got.length).toBe(want.length);
     }
+  });
+
+  it('takes a bias whose values were made in another shape, in both kernels', async () => {
+    const made = tf.tensor2d(normals(5, 7), [1, 5]);
+    const [bias, plain] = [made.reshape([5]), tf.tensor1d(await valuesOf(made.clone()))];
+    const [x, filter] = [tf.ones([1, 4, 4, 2]), tf.ones([3, 3, 2, 5])] as [
+      tf.Tensor4D,
+      tf.Tensor4D,
+    ];
+    const product = (b: tf.Tensor): tf.Tensor =>
+      tf.tidy(() =>
+        tf.fused.matMul({ a: tf.ones([3, 4]), b: tf.ones([4, 5]), bias: b, activation: 'relu' }),
+      );
+    const convolution = (b: tf.Tensor): tf.Tensor =>
+      tf.fused.conv2d({ x, filter, strides: 1, pad: 'same', bias: b });
+    for (const run of [product, convolution]) {
+      for (const side of ['ours', 'theirs'] as const) {
+        const before = tf.memory().numTensors;
+        const both = [bias, plain].map((b) =>
+          matMulSide.during(side, () => convolutionSide.during(side, () => run(b))),
+        );
+        const [got, want] = await Promise.all(both.map((tensor) => valuesOf(tensor)));
+        expect(got).toEqual(want);
+        expect(tf.memory().numTensors).toBe(before);
+      }
+    }
+    tf.dispose([made, bias, plain, x, filter]);
   });
 
   it('falls back to tfjs for prelu and small products', async () => {

@@ -1,4 +1,4 @@
-import type { BaseFunction, RowNode, RowProgram } from '../../../specs/rowProgram/graph.js';
+import type { BaseFunction, BinaryFunction, RowNode, RowProgram } from '../../../specs/rowProgram/graph.js';
 import { reducedArgument, scheduleOf } from '../../../specs/rowProgram/passes.js';
 import type { RowPass } from '../../../specs/rowProgram/passes.js';
 import { f32Literal } from './constants.js';
@@ -231,8 +231,7 @@ fn ${op}Fold(value : ${type}, thread : u32) -> ${type} {
         throw new Error(`${node.op} is not lowered`);
       }
       case 'binary':
-        if (node.op === 'min' || node.op === 'max') return `${node.op}(${a}, ${b})`;
-        return `${a} ${OPERATORS[node.op]} ${b}`;
+        return this.binary(node.op, node.args, a, b);
       case 'where': {
         const isZero = (arg: number): boolean => {
           const other = this.node(arg);
@@ -247,6 +246,16 @@ fn ${op}Fold(value : ${type}, thread : u32) -> ${type} {
       case 'reduce':
         throw new Error('reductions belong to passes');
     }
+  }
+
+  private binary(op: BinaryFunction, args: readonly number[], a: string, b: string): string {
+    if (op === 'min' || op === 'max') return `${op}(${a}, ${b})`;
+    const value = `${a} ${OPERATORS[op]} ${b}`;
+    // Otherwise a compiler may move the constant out of a longer product, which overflows without it.
+    const isScaled = op === 'mul' && args.some((arg) => this.node(arg).kind === 'constant');
+    if (!isScaled) return value;
+    this.needs.add('numberBits');
+    return `exprFixed(${value})`;
   }
 
   private scalarNode(id: number): void {
