@@ -45,6 +45,8 @@ async function nodeHost(): Promise<PackageHost> {
       restoreUtil(here('node:util') as Record<string, unknown>);
       // TensorFlow logs what it is and could be on every start; errors are still shown.
       process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+      // CUDA's products of float32 keep 10 bits of each factor otherwise (TF32). Read when it is loaded.
+      process.env.NVIDIA_TF32_OVERRIDE ??= '0';
       // Through a variable, so that no bundler tries to follow an optional package.
       return import(name) as Promise<unknown>;
     },

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { startBackend } from '../../src/backends/start.js';
 import { probeTensorflow } from '../../src/backends/tensorflow.js';
 import type { PackageHost } from '../../src/backends/tensorflow.js';
 import { restoreUtil } from '../../src/backends/tensorflowPackage.js';
+import { describeOnBackend } from './onBackend.js';
 
 const CPU_PACKAGE = '@tensorflow/tfjs-node';
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
@@ -115,5 +117,16 @@ describe('restoreUtil', () => {
     expect(util.isArray).toBe(isArray);
     const isNullOrUndefined = util.isNullOrUndefined as (value: unknown) => boolean;
     expect([null, undefined, 0, ''].map(isNullOrUndefined)).toEqual([true, true, false, false]);
+  });
+});
+
+describeOnBackend('tensorflow', 'started tensorflow', () => {
+  it('products keep all of float32, also on CUDA', async () => {
+    await startBackend({ prefer: 'tensorflow' });
+    expect(process.env.NVIDIA_TF32_OVERRIDE).toBe('0');
+    const a = tf.fill([64, 64], 1 + 2 ** -20);
+    const product = await tf.matMul(a, tf.eye(64)).data();
+    expect([...new Set(product)]).toEqual([1 + 2 ** -20]);
+    a.dispose();
   });
 });
