@@ -8,7 +8,7 @@ import type { ConvInfo, ConvolutionPlan } from './convolutionPlan.js';
 import { withFlatBias } from './flatBias.js';
 import { fillOutputs, float32View, optionalFloat32View } from './heap.js';
 import { withScratch } from './module.js';
-import { addKernel, overrideKernel, SideChoice } from './override.js';
+import { addKernel, overrideKernel, SideChoice } from '../shared/override.js';
 import { ACTIVATION, isOwnActivation } from './product.js';
 
 type Shape4 = [number, number, number, number];
@@ -160,9 +160,9 @@ const conv2dBackpropFilterWasm: KernelConfig = {
 
 /** Put our convolutions over tfjs's, and add the gradient of the filter where tfjs has none. */
 export function overrideConvolutions(): void {
-  overrideKernel('Conv2D', overrideForward);
-  overrideKernel('FusedConv2D', (theirs) => overrideForward(withFlatBias(theirs)));
-  overrideKernel('FusedDepthwiseConv2D', (theirs) => withFlatBias(theirs).kernelFunc);
-  overrideKernel('Conv2DBackpropInput', overrideInput);
+  overrideKernel('wasm', 'Conv2D', overrideForward);
+  overrideKernel('wasm', 'FusedConv2D', (theirs) => overrideForward(withFlatBias(theirs)));
+  overrideKernel('wasm', 'FusedDepthwiseConv2D', (theirs) => withFlatBias(theirs).kernelFunc);
+  overrideKernel('wasm', 'Conv2DBackpropInput', overrideInput);
   addKernel(conv2dBackpropFilterWasm);
 }

@@ -6,7 +6,7 @@ import type { ConvInfo } from './convolutionPlan.js';
 import { fillOutputs, float32View, SLAB_BYTES } from './heap.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
-import { addKernel } from './override.js';
+import { addKernel } from '../shared/override.js';
 import { runJob } from './threads.js';
 
 type Shape4 = [number, number, number, number];

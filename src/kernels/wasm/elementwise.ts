@@ -3,7 +3,7 @@ import type { GradConfig, KernelConfig, Tensor, TensorInfo } from '@tensorflow/t
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { addressOf, heapFunctions } from './heapFunctions.js';
 import type { HeapFunctions } from './heapFunctions.js';
-import { addKernel, overrideKernel } from './override.js';
+import { addKernel, overrideKernel } from '../shared/override.js';
 
 /**
  * What a step of training does besides products, in tfjs's own memory, where tfjs's wasm kernels copy or
@@ -28,7 +28,7 @@ type Kernel = (call: RawCall, heap: HeapFunctions) => TensorInfo | undefined;
 
 /** Our kernel in front of tfjs's: theirs runs when ours gives nothing. */
 function override(kernelName: string, ours: Kernel): void {
-  overrideKernel(kernelName, (theirs) => (raw) => {
+  overrideKernel('wasm', kernelName, (theirs) => (raw) => {
     const call = raw as unknown as RawCall;
     const heap = isTheirs ? undefined : heapFunctions(call.backend);
     return (heap && ours(call, heap)) ?? theirs.kernelFunc(raw);

@@ -5,7 +5,7 @@ import { withFlatBias } from './flatBias.js';
 import { fillOutputs, float32View, SLAB_BYTES } from './heap.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';
-import { overrideKernel, SideChoice } from './override.js';
+import { overrideKernel, SideChoice } from '../shared/override.js';
 import {
   ACTIVATION,
   isOwnActivation,
@@ -279,6 +279,6 @@ function override(theirs: KernelConfig): KernelConfig['kernelFunc'] {
 
 /** Put our matMul over tfjs's. */
 export function overrideMatMul(): void {
-  overrideKernel('BatchMatMul', override);
-  overrideKernel('_FusedMatMul', (theirs) => override(withFlatBias(theirs)));
+  overrideKernel('wasm', 'BatchMatMul', override);
+  overrideKernel('wasm', '_FusedMatMul', (theirs) => override(withFlatBias(theirs)));
 }

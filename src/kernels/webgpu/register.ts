@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-backend-webgpu';
 import type { KernelConfig } from '@tensorflow/tfjs';
 import { fusedPasses } from '../../specs/fusedPasses.js';
 import { registerOnce } from '../../specs/spec.js';
+import { overrideFilterGradient } from './filterGradient.js';
 import { knnWebgpu } from './knn.js';
 import { pairwiseDistanceWebgpu } from './pairwiseDistance.js';
 import { relationStepsWebgpu } from './relationSteps.js';
@@ -20,3 +21,4 @@ export const kernels: readonly KernelConfig[] = [
 
 registerOnce(kernels);
 fusedPasses.declare('webgpu');
+overrideFilterGradient();

@@ -1,4 +1,9 @@
-import type { BaseFunction, BinaryFunction, RowNode, RowProgram } from '../../../specs/rowProgram/graph.js';
+import type {
+  BaseFunction,
+  BinaryFunction,
+  RowNode,
+  RowProgram,
+} from '../../../specs/rowProgram/graph.js';
 import { reducedArgument, scheduleOf } from '../../../specs/rowProgram/passes.js';
 import type { RowPass } from '../../../specs/rowProgram/passes.js';
 import { f32Literal } from './constants.js';

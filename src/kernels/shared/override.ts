@@ -6,18 +6,19 @@ const OURS = Symbol.for('tfjs-latent.override');
 type OverridingKernel = KernelConfig & { readonly [OURS]?: true };
 
 /**
- * Put a kernel of ours over tfjs's for the wasm backend. The set-up that tfjs runs at the start of the
+ * Put a kernel of ours over tfjs's on a backend. The set-up that tfjs runs at the start of the
  * backend stays theirs.
  * @param make Gets tfjs's kernel, for what ours does not cover or does slower.
  */
 export function overrideKernel(
+  backend: string,
   kernelName: string,
   make: (theirs: KernelConfig) => KernelConfig['kernelFunc'],
 ): void {
-  const theirs: OverridingKernel = tf.getKernel(kernelName, 'wasm');
+  const theirs: OverridingKernel = tf.getKernel(kernelName, backend);
   if (theirs[OURS] === true) return;
   const ours: OverridingKernel = { ...theirs, [OURS]: true, kernelFunc: make(theirs) };
-  tf.unregisterKernel(kernelName, 'wasm');
+  tf.unregisterKernel(kernelName, backend);
   tf.registerKernel(ours);
 }
 
