@@ -159,6 +159,9 @@ export class GuardedWebGPUBackend extends WebGPUBackend {
   }
 
   override submitQueue(): void {
+    // Submitted already, as much had been recorded.
+    if (this.#encoder === undefined) return;
+    this.#encoder = undefined;
     // The base class calls this from its own methods too, so every submission passes here.
     this.guard.scoped('GPU submission', () => super.submitQueue());
     for (const dataId of this.#recorded) this.#submitted.add(dataId);

@@ -174,6 +174,20 @@ describeOnBackend('webgpu', 'webgpu with errors that throw', () => {
     });
   });
 
+  it('much work of our kernels is submitted in portions', async () => {
+    const x = tf.tensor2d([[1, 2, 3]]);
+    const submit = vi.spyOn(guarded().queue, 'submit');
+    const results = Array.from({ length: 200 }, () => sinh(x));
+    expect(submit).toHaveBeenCalledTimes(3);
+    // All is with the device, so there is nothing to submit.
+    for (let i = 0; i < 2; i++) guarded().submitQueue();
+    expect(submit).toHaveBeenCalledTimes(4);
+    submit.mockRestore();
+    const got = await results[199].data();
+    expect(Math.abs(got[2] / Math.sinh(3) - 1)).toBeLessThan(1e-6);
+    tf.dispose([x, ...results]);
+  });
+
   it('an upload does not overtake work on the memory of a tensor that is gone', async () => {
     const values = [1, 2, 3, 4, 5];
     const results: tf.Tensor[] = [];
