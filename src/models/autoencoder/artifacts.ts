@@ -8,11 +8,17 @@ import type { AutoencoderCore, AutoencoderDefinition, Facts } from './definition
 
 const FOUND = 'found/';
 
+const lossMeans = { loss: z.number(), parts: z.record(z.string(), z.number()) };
+
 const fittedSchema = z.object({
   rowShape: z.array(z.number().int().min(1)),
   conditionShape: z.array(z.number().int().min(1)).nullable(),
   standardized: z.boolean(),
   facts: z.record(z.string(), z.json()),
+  // Models of earlier versions were saved without.
+  history: z
+    .array(z.object({ epoch: z.number().int().min(1), stage: z.string(), ...lossMeans }))
+    .default([]),
 });
 
 /** Everything needed to get bit-identical latents and reconstructions back. */
@@ -20,7 +26,7 @@ export async function coreToArtifacts<C extends AutoencoderConfig, F extends Fac
   { model, formatVersion }: AutoencoderDefinition<C, F>,
   core: AutoencoderCore<C, F>,
 ): Promise<Artifacts> {
-  const { rowShape, conditionShape = null, scaler, facts, found } = core;
+  const { rowShape, conditionShape = null, scaler, facts, found, history } = core;
   const arrays: Record<string, SavedArray> = await saveParameters(core.parameters);
   if (scaler !== undefined) {
     arrays['input.mean'] = float64(scaler.mean);
@@ -30,7 +36,7 @@ export async function coreToArtifacts<C extends AutoencoderConfig, F extends Fac
     arrays[FOUND + name] = { ...array, data: array.data.slice() };
   }
   const standardized = scaler !== undefined;
-  const fitted = { rowShape: [...rowShape], conditionShape, standardized, facts };
+  const fitted = { rowShape: [...rowShape], conditionShape, standardized, facts, history };
   const config = JSON.parse(JSON.stringify({ ...core.config, fitted })) as Record<string, Json>;
   return { model, formatVersion, config, arrays };
 }
@@ -81,7 +87,7 @@ export function coreFromArtifacts<C extends AutoencoderConfig, F extends Facts>(
     const { path, message } = parsed.error.issues[0];
     return refuse(['config.fitted', ...path].join('.'), message);
   }
-  const { rowShape, standardized } = parsed.data;
+  const { rowShape, standardized, history } = parsed.data;
   const facts = readFacts(definition, parsed.data.facts, refuse);
   const network = definition.plan(op, config, rowShape, facts);
   const features = sizeOf(rowShape);
@@ -98,7 +104,7 @@ export function coreFromArtifacts<C extends AutoencoderConfig, F extends Facts>(
   const found = definition.readFound?.(op, config, kept) ?? kept;
   const parameters = loadParameters(op, network.parameters, arrays);
   const conditionShape = parsed.data.conditionShape ?? undefined;
-  return { config, facts, rowShape, conditionShape, scaler, network, parameters, found };
+  return { config, facts, rowShape, conditionShape, scaler, network, parameters, history, found };
 }
 
 function readFacts<C extends AutoencoderConfig, F extends Facts>(

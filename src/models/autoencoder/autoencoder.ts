@@ -12,9 +12,15 @@ import type { LatentChart } from '../geometry/chart.js';
 import { coreFromArtifacts, coreToArtifacts } from './artifacts.js';
 import { chartOf } from './chart.js';
 import type { AutoencoderConfig } from './config.js';
-import type { AutoencoderCore, AutoencoderDefinition, Facts, Side } from './definition.js';
+import type {
+  AutoencoderCore,
+  AutoencoderDefinition,
+  Facts,
+  HistoryRow,
+  Side,
+} from './definition.js';
 import { checkCondition, fitCore } from './fitting.js';
-import type { AutoencoderFitOptions, HistoryRow } from './fitting.js';
+import type { AutoencoderFitOptions } from './fitting.js';
 import { conditionTensor, decodeBatch, encodeBatch, squaredErrors } from './forward.js';
 
 /** Options of a pass over rows. */
@@ -34,7 +40,6 @@ export abstract class Autoencoder<C extends AutoencoderConfig, F extends Facts =
   readonly config: C;
   readonly #definition: AutoencoderDefinition<C, F>;
   #core: AutoencoderCore<C, F> | undefined;
-  #history: readonly HistoryRow[] = [];
 
   /** @throws DomainError naming the field at fault; unknown fields are errors. */
   protected constructor(definition: AutoencoderDefinition<C, F>, config: unknown) {
@@ -47,9 +52,12 @@ export abstract class Autoencoder<C extends AutoencoderConfig, F extends Facts =
     return this.#core !== undefined;
   }
 
-  /** Mean losses of each epoch of the last fit; empty for a model that was loaded. */
+  /**
+   * Mean losses of each epoch of the last fit, also of a fit that went on from a checkpoint. It is saved with
+   * the model; empty for one that is not fitted.
+   */
   get history(): readonly HistoryRow[] {
-    return this.#history;
+    return this.#core?.history ?? [];
   }
 
   /**
@@ -65,10 +73,9 @@ export abstract class Autoencoder<C extends AutoencoderConfig, F extends Facts =
   async fit(x: Rows, options: AutoencoderFitOptions = {}): Promise<this> {
     const { targets, condition } = options;
     const data = { x, targets, condition };
-    const { core, history } = await fitCore(this.#definition, this.config, data, options);
+    const core = await fitCore(this.#definition, this.config, data, options);
     this.dispose();
     this.#core = core;
-    this.#history = history;
     return this;
   }
 
@@ -150,7 +157,6 @@ export abstract class Autoencoder<C extends AutoencoderConfig, F extends Facts =
   dispose(): void {
     if (this.#core !== undefined) disposeParameters(this.#core.parameters);
     this.#core = undefined;
-    this.#history = [];
   }
 
   /**

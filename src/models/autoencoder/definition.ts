@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
-import type { BatchLoss } from '../../train/index.js';
+import type { BatchLoss, LossMeans } from '../../train/index.js';
 import type { Json, SavedArray } from '../../util/artifacts.js';
 import type { Rng } from '../../util/rng.js';
 import type { Rows, Targets } from '../../util/rows.js';
@@ -10,6 +10,13 @@ import type { NetworkPlan } from './network.js';
 
 /** Facts about the training data that a network's shape or a loss depends on; plain JSON. */
 export type Facts = Readonly<Record<string, Json>>;
+
+/** Means over the steps of an epoch. */
+export interface HistoryRow extends LossMeans {
+  /** 1-based, over all stages. */
+  readonly epoch: number;
+  readonly stage: string;
+}
 
 /** A network with its weights, and how rows enter it. */
 export interface AutoencoderCore<
@@ -22,6 +29,8 @@ export interface AutoencoderCore<
   readonly conditionShape: readonly number[] | undefined;
   readonly network: NetworkPlan;
   readonly parameters: Parameters;
+  /** Every epoch of the training, those before a checkpoint that it went on from too; empty while training. */
+  readonly history: readonly HistoryRow[];
   /** What the model found after training, on the host, by name; empty while training. */
   readonly found: Readonly<Record<string, SavedArray>>;
 }

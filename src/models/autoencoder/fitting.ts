@@ -23,20 +23,13 @@ import type {
   AutoencoderCore,
   AutoencoderDefinition,
   Facts,
+  HistoryRow,
   StagePlan,
   TrainBatch,
   TrainingData,
 } from './definition.js';
 import { conditionTensor } from './forward.js';
 import type { NetworkPlan } from './network.js';
-
-/** Means over the steps of an epoch. */
-export interface HistoryRow {
-  readonly epoch: number;
-  readonly stage: string;
-  readonly loss: number;
-  readonly parts: Readonly<Record<string, number>>;
-}
 
 export interface AutoencoderFitOptions {
   /** One per row, for models that take them. */
@@ -58,19 +51,13 @@ export interface AutoencoderFitOptions {
   readonly resume?: TrainSnapshot | undefined;
 }
 
-/** What a fit makes. */
-export interface FitResult<C extends AutoencoderConfig, F extends Facts> {
-  readonly core: AutoencoderCore<C, F>;
-  readonly history: readonly HistoryRow[];
-}
-
 /** Train a core. Nothing is left on the device when this throws. */
 export async function fitCore<C extends AutoencoderConfig, F extends Facts>(
   definition: AutoencoderDefinition<C, F>,
   config: C,
   data: TrainingData,
   options: AutoencoderFitOptions,
-): Promise<FitResult<C, F>> {
+): Promise<AutoencoderCore<C, F>> {
   const { facts, network } = planFit(definition, config, data);
   const { x } = data;
   const rng = new Rng(config.seed);
@@ -82,13 +69,13 @@ export async function fitCore<C extends AutoencoderConfig, F extends Facts>(
   const conditionShape = data.condition?.rowShape;
   const core = {
     ...{ config, facts, rowShape, scaler, conditionShape, network, parameters },
-    found: {},
+    ...{ history: [], found: {} },
   };
   try {
     tf.tidy(() => definition.start?.(core));
     const history = await train(definition, core, data, training.uint32(), options);
     const found = await definition.finish?.(core, data, { signal: options.signal });
-    return { core: { ...core, found: found ?? {} }, history };
+    return { ...core, history, found: found ?? {} };
   } catch (error) {
     disposeParameters(parameters);
     throw error;
@@ -191,7 +178,6 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
 ): Promise<HistoryRow[]> {
   const { config, network, parameters } = core;
   const rows = data.x.count;
-  const history: HistoryRow[] = [];
   const epochs = epochsFor(config, rows);
   const stages = definition.stages?.(config, epochs) ?? [
     { name: 'train', epochs, rates: { '': 1 } },
@@ -202,25 +188,20 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
     steps: total * Math.ceil(rows / config.batchSize),
   };
   const moved = network.parameters.filter((spec) => spec.moved === true);
-  await trainLoop({
+  const { history } = await trainLoop({
     rows,
     batchSize: config.batchSize,
     seed,
     stages: stages.map((stage) => trainStage(definition, core, data, stage, counter)),
     moved: moved.map(({ name }) => parameters[name]),
     signal,
-    onProgress: (progress) => {
-      const { epoch, stage, loss, parts } = progress;
-      // The last report of an epoch covers all its steps and replaces the earlier ones.
-      if (history.at(-1)?.epoch === epoch) history.pop();
-      history.push({ epoch, stage, loss, parts });
-      onProgress?.(progress);
-    },
+    onProgress,
     onEpochEnd,
     checkpoint,
     resume,
   });
-  return history;
+  // Times differ from run to run: what is kept is the same for the same seed.
+  return history.map(({ epoch, stage, loss, parts }) => ({ epoch, stage, loss, parts }));
 }
 
 function trainStage<C extends AutoencoderConfig, F extends Facts>(

@@ -8,12 +8,13 @@ export type {
   AutoencoderCore,
   AutoencoderDefinition,
   Facts,
+  HistoryRow,
   Side,
   StagePlan,
   TrainBatch,
   TrainingData,
 } from './definition.js';
-export type { AutoencoderFitOptions, HistoryRow } from './fitting.js';
+export type { AutoencoderFitOptions } from './fitting.js';
 export {
   binaryCrossEntropy,
   decodeBatch,

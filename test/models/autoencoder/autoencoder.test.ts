@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { startBackend } from '../../../src/backends/start.js';
 import { binaryCrossEntropy } from '../../../src/models/autoencoder/index.js';
+import type { TrainSnapshot } from '../../../src/train/index.js';
+import type { Json } from '../../../src/util/artifacts.js';
 import { autoencoderChecks } from '../../support/autoencoderChecks.js';
 import { blobImages, planeRows } from './toy.js';
 import { PlainAutoencoder } from './plain.js';
@@ -38,6 +40,32 @@ describe('PlainAutoencoder, dense, wasm', () => {
     expect(model.history[epochs - 1].loss).toBeLessThan(0.1 * model.history[0].loss);
     expect(model.history[3].parts.reconstruction).toBe(model.history[3].loss);
     model.dispose();
+    expect(model.history).toEqual([]);
+  });
+
+  it('the history is saved with the model, whole after a resumed fit too', async () => {
+    const snapshots: TrainSnapshot[] = [];
+    const save = (snapshot: TrainSnapshot): Promise<void> => {
+      snapshots.push(snapshot);
+      return Promise.resolve();
+    };
+    const model = await new PlainAutoencoder(dense).fit(train, {
+      checkpoint: { everySeconds: Infinity, everySteps: 8, save },
+    });
+    const { history } = model;
+    expect(history).toHaveLength(6);
+    const saved = await model.toArtifacts();
+    const loaded = PlainAutoencoder.fromArtifacts(saved);
+    expect(loaded.history).toEqual(history);
+    // The second checkpoint lies within an epoch.
+    const resumed = await new PlainAutoencoder(dense).fit(train, { resume: snapshots[1] });
+    expect(resumed.history).toEqual(history);
+    // A model that an earlier version saved has none.
+    const fitted = { ...(saved.config.fitted as Record<string, Json>) };
+    delete fitted.history;
+    const old = PlainAutoencoder.fromArtifacts({ ...saved, config: { ...saved.config, fitted } });
+    expect(old.history).toEqual([]);
+    for (const each of [model, loaded, resumed, old]) each.dispose();
   });
 
   it('decode undoes encode as reconstruct does, and refuses latents of another size', async () => {
