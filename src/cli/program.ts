@@ -126,7 +126,7 @@ function addTrain(program: Command, streams: Streams): void {
 Models: ${MODEL_NAMES.join(', ')}
   All but sage are autoencoders; docs/autoencoders.md says which one when, and their settings.
 
-At the end of epochs the run is kept in <out>.checkpoint, which goes when it is complete.
+While it trains, and on Ctrl-C, the run is kept in <out>.checkpoint, which goes when it is complete.
 --seed and --epochs win over --set, --set wins over --config.
 
 Examples:

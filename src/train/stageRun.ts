@@ -15,7 +15,7 @@ import { rateFactor } from './schedule.js';
 import type { TrainSnapshot } from './snapshot.js';
 import { Stopper } from './stopping.js';
 import type { TrainOptimizer } from './trainOptimizer.js';
-import type { Batch, TrainLoopOptions, TrainStage } from './types.js';
+import type { Batch, TrainCheckpoint, TrainLoopOptions, TrainStage } from './types.js';
 import { validate } from './validation.js';
 
 /** Steps whose losses wait on the device when the caller does not say. */
@@ -70,14 +70,14 @@ export class StageRun {
   }
 
   async run(): Promise<void> {
-    const { stage, stopper, state, options, resume } = this;
+    const { stage, stopper, state, resume } = this;
     try {
       resume?.optimizers.forEach((saved, i) => this.optimizers[i].restore(saved));
       if (resume?.best !== undefined) stopper.restore(resume.best);
       while (this.epochs < stage.epochs && !stopper.isOver && !state.stopped) {
         await this.runEpoch();
       }
-      options.signal?.throwIfAborted();
+      await this.endIfAborted(0);
       stopper.restoreBest();
       state.clock.endStage(stage, this.epochs);
     } catch (error) {
@@ -103,7 +103,7 @@ export class StageRun {
     this.ledger.startEpoch(within?.losses);
     try {
       for (let batch = done; batch < stepsPerEpoch && !state.stopped; batch++) {
-        options.signal?.throwIfAborted();
+        await this.endIfAborted(batch);
         await this.runStep(feeder, batch);
         await state.clock.turn();
       }
@@ -198,6 +198,22 @@ export class StageRun {
     await this.saveWhenDue(0);
   }
 
+  /**
+   * Before an abort ends training the steps so far are kept, where checkpoints are made.
+   * @param batches Steps of the epoch under way that are done.
+   * @throws The reason of the abort.
+   */
+  private async endIfAborted(batches: number): Promise<void> {
+    const { state, options, ledger } = this;
+    if (options.signal?.aborted !== true) return;
+    const isNew = state.clock.steps !== (state.savedStep ?? 0) && !state.stopped;
+    if (options.checkpoint !== undefined && isNew) {
+      this.report(await ledger.read());
+      await this.save(options.checkpoint, batches);
+    }
+    options.signal.throwIfAborted();
+  }
+
   /** @param batches Steps of the epoch under way that are done. */
   private async saveWhenDue(batches: number): Promise<void> {
     const { state, options } = this;
@@ -206,6 +222,11 @@ export class StageRun {
     const { everySteps = Infinity, everySeconds } = checkpoint;
     const waited = performance.now() - state.saved;
     if (waited < 1000 * everySeconds && state.clock.steps % everySteps !== 0) return;
+    await this.save(checkpoint, batches);
+  }
+
+  private async save(checkpoint: TrainCheckpoint, batches: number): Promise<void> {
+    const { state } = this;
     await checkpoint.save(await this.snapshot(batches));
     state.saved = performance.now();
     state.savedStep = state.clock.steps;

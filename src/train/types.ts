@@ -89,6 +89,7 @@ export interface TrainLoopOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly stages: readonly TrainStage[];
+  /** Ends training after the step under way; with `checkpoint` what was done is kept first. */
   readonly signal?: AbortSignal | undefined;
   /** Called a few times a second at most, and at the end of every epoch. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
@@ -114,7 +115,7 @@ export interface TrainCheckpoint {
   readonly everySeconds: number;
   /** A checkpoint after every so many steps, counted over all stages, too. */
   readonly everySteps?: number | undefined;
-  /** Keep a snapshot. Training waits for it, and fails when it fails. */
+  /** Keep a snapshot: when one is due, and before an abort ends training. Training waits for it, and fails when it fails. */
   readonly save: (snapshot: TrainSnapshot) => Promise<void>;
 }
 

@@ -37,12 +37,14 @@ async function interruptTraining(
 
 describe('an interrupted command', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    'ends in order on %s and leaves nothing',
+    'ends in order on %s and leaves only what --resume goes on with',
     async (name) => {
       const { code, stderr } = await interruptTraining(name);
       expect(stderr).toContain('only when they are complete');
       expect(code).toBe(130);
-      expect(await readdir(folder)).toEqual(['toy.csv']);
+      expect(stderr).toMatch(/kept \S+run\.checkpoint: the same command with --resume/);
+      expect((await readdir(folder)).sort()).toEqual(['run.checkpoint', 'toy.csv']);
+      await rm(join(folder, 'run.checkpoint'), { recursive: true });
     },
   );
 });

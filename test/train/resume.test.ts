@@ -70,13 +70,17 @@ async function train(first: number, options: Options): Promise<number[]> {
   }
 }
 
+/** A snapshot as a file would hold it. */
+function stored(snapshot: TrainSnapshot): TrainSnapshot {
+  const { config, arrays } = packSnapshot(snapshot);
+  const text = JSON.stringify(config);
+  return unpackSnapshot(JSON.parse(text) as { [key: string]: Json }, arrays);
+}
+
 async function snapshotsOf(first: number): Promise<{ all: TrainSnapshot[]; last: number[] }> {
   const all: TrainSnapshot[] = [];
   const save = (snapshot: TrainSnapshot): Promise<void> => {
-    // As a file would hold it.
-    const { config, arrays } = packSnapshot(snapshot);
-    const text = JSON.stringify(config);
-    all.push(unpackSnapshot(JSON.parse(text) as { [key: string]: Json }, arrays));
+    all.push(stored(snapshot));
     return Promise.resolve();
   };
   const last = await train(first, { checkpoint: { everySeconds: 0, save } });
@@ -128,6 +132,41 @@ describe('training that is continued', () => {
     };
     await train(0.5, { checkpoint: { everySeconds: 1000, save } });
     expect(count).toBe(0);
+  });
+
+  it('keeps what was done when it is aborted, after whichever step, and goes on from there', async () => {
+    const whole = await train(0.5, {});
+    for (const last of [1, 2, 5, 6, 17, 18, 19, 42]) {
+      const controller = new AbortController();
+      const kept: TrainSnapshot[] = [];
+      const save = (snapshot: TrainSnapshot): Promise<void> => {
+        kept.push(stored(snapshot));
+        return Promise.resolve();
+      };
+      const run = train(0.5, {
+        signal: controller.signal,
+        checkpoint: { everySeconds: 1000, save },
+        stepsPerRead: 1,
+        onStep: ({ step }) => {
+          if (step === last) controller.abort(new Error('enough'));
+        },
+      });
+      await expect(run).rejects.toThrow('enough');
+      expect(kept.map(({ steps }) => steps)).toEqual([last]);
+      expect(await train(-7, { resume: kept[0] })).toEqual(whole);
+    }
+  });
+
+  it('keeps nothing when it is aborted before its first step', async () => {
+    const kept: TrainSnapshot[] = [];
+    const save = (snapshot: TrainSnapshot): Promise<void> => {
+      kept.push(snapshot);
+      return Promise.resolve();
+    };
+    const signal = AbortSignal.abort(new Error('early'));
+    const checkpoint = { everySeconds: 0, save };
+    await expect(train(0.5, { signal, checkpoint })).rejects.toThrow('early');
+    expect(kept).toEqual([]);
   });
 
   it('stops when a checkpoint cannot be kept', async () => {
