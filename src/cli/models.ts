@@ -30,6 +30,8 @@ export interface AutoencoderModel {
   decode(latents: Rows, options?: PassOptions): Promise<Rows>;
   reconstruct(x: Rows, options?: PassOptions): Promise<Rows>;
   errors(x: Rows, options?: PassOptions): Promise<Float32Array>;
+  /** Class or value of every row, by models that learn targets. */
+  predict?(x: Rows, options?: PassOptions): Promise<Int32Array | Float32Array>;
   toArtifacts(): Promise<Artifacts>;
   dispose(): void;
 }

@@ -9,15 +9,25 @@ const SCORE_COLUMNS = ['score', 'distance', 'reconstruction', 'task', 'predictio
 /** The column for an autoencoder: mean squared error of the reconstruction, high = unlike the training data. */
 const ERROR_COLUMNS = ['error'] as const;
 
+/** For one that learns targets, also the class or value that it predicts. */
+const PREDICTING_COLUMNS = [...ERROR_COLUMNS, 'prediction'] as const;
+
 const SCORE: RowCommand = {
   op: 'score',
-  columns: ({ kind }) => (kind === 'sage' ? SCORE_COLUMNS : ERROR_COLUMNS),
+  columns: (entry) => {
+    if (entry.kind === 'sage') return SCORE_COLUMNS;
+    return entry.targets === 'none' ? ERROR_COLUMNS : PREDICTING_COLUMNS;
+  },
   load: (entry, artifacts) => {
     if (entry.kind === 'autoencoder') {
       const model = entry.load(artifacts);
       return {
         withTargets: false,
-        make: async (x, _, signal) => columnsToRows([await model.errors(x, { signal })]),
+        make: async (x, _, signal) => {
+          const predicted = await model.predict?.(x, { signal });
+          const errors = await model.errors(x, { signal });
+          return columnsToRows(predicted === undefined ? [errors] : [errors, predicted]);
+        },
         dispose: () => model.dispose(),
       };
     }

@@ -36,14 +36,17 @@ export async function loadForCommand(
     readonly limit?: number | undefined;
     /** What the model learns: says how a file's integers are meant. 'auto' leaves it to the loader. */
     readonly task?: 'auto' | 'classification' | 'regression' | undefined;
+    /** Rows may lack their target. */
+    readonly mayLackTargets?: boolean | undefined;
   },
   { terminal, signal }: CommandContext,
 ): Promise<Dataset> {
-  const { dataDir, limit, task = 'auto' } = options;
+  const { dataDir, limit, task = 'auto', mayLackTargets = false } = options;
   const step = terminal.step(`load ${spec}`, 'rows');
   try {
     const dataset = await loadDataset(spec, {
       signal,
+      mayLackTargets,
       ...(dataDir === undefined ? {} : { dataDir }),
       ...(limit === undefined ? {} : { limit }),
       ...(task === 'auto' ? {} : { task }),

@@ -59,8 +59,8 @@ export async function trainEntry(
   const backend = await startForCommand(options.backend, context);
   try {
     const { data: spec, dataDir } = options;
-    const { seed, settings, task, heldOut } = training;
-    const dataset = await loadForCommand(spec, { dataDir, task }, context);
+    const { seed, settings, task, heldOut, mayLackTargets } = training;
+    const dataset = await loadForCommand(spec, { dataDir, task, mayLackTargets }, context);
     const { fit, held } = splitRows(training.sampleOf(spec, dataset), heldOut, seed);
     const rows = digestOf(fit.y === undefined ? [fit.x.data] : [fit.x.data, fit.y.values]);
     const identity = { model: name, settings, data: spec, rows };

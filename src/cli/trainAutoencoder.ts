@@ -3,6 +3,7 @@ import { measureScaler } from '../models/layers/scaler.js';
 import { rowSize, sliceRows } from '../util/rows.js';
 import type { Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
+import { formatResult } from './evaluation.js';
 import { drawLatents, LATENT_POINTS } from './latentSample.js';
 import type { AutoencoderEntry, AutoencoderModel } from './models.js';
 import type { AutoencoderFigures, HistoryRow, LatentSpread } from './report/data.js';
@@ -30,16 +31,16 @@ export function autoencoderTraining(
 ): Training {
   const model = entry.create(settings);
   const { config } = model;
+  const mayLackTargets = 'semiSupervised' in config && config.semiSupervised === true;
   return {
     settings: config,
     seed: config.seed,
     task: 'auto',
+    mayLackTargets,
     heldOut,
     sampleOf: (spec, dataset) => {
       const { x, y } = dataset;
-      // What stands for a target that is not known is the model's own matter.
-      const mayLack = 'semiSupervised' in config && config.semiSupervised === true;
-      if (entry.targets === 'required' && !(mayLack && y)) {
+      if (entry.targets === 'required' && !(mayLackTargets && y)) {
         return { x, y: requireTargets('train', spec, dataset).targets };
       }
       // Targets that the model does not learn still colour the drawing of the latents.
@@ -69,9 +70,10 @@ async function evaluateHeldOut(
   const { mse, explained } = compareRows(x, reconstructions);
   const counted = history.at(-1)?.live;
   const traversed = spreads.slice(0, TRAVERSED);
+  const predicted = y && comparePredictions(await model.predict?.(x, { signal }), y);
   return {
     measure: 'mean squared error',
-    shown: `${mse.toPrecision(4)}, ${live.length} of ${spreads.length} latents live`,
+    shown: `${mse.toPrecision(4)}, ${live.length} of ${spreads.length} latents live${predicted?.shown ?? ''}`,
     metrics: {
       testMse: mse,
       testError: errors.reduce((sum, error) => sum + error / errors.length, 0),
@@ -82,6 +84,7 @@ async function evaluateHeldOut(
       liveRatio,
       ...(counted === undefined ? {} : { liveInTraining: counted }),
       latentDeviations: spreads.map(({ deviation }) => deviation),
+      ...predicted?.metrics,
     },
     report: {
       ...{ sets: [], latent: [], kept: [], keptLabel: '' },
@@ -142,6 +145,31 @@ function compareRows(x: Rows, made: Rows): { readonly mse: number; readonly expl
   return { mse: error / x.data.length, explained: variance > 0 ? 1 - error / variance : 0 };
 }
 
+/** Accuracy or root mean squared error over the rows whose target is known; undefined where there are none. */
+function comparePredictions(
+  predicted: ArrayLike<number> | undefined,
+  { kind, values }: Targets,
+): { readonly shown: string; readonly metrics: { readonly [key: string]: number } } | undefined {
+  const known = Array.from(values, (_, i) => i).filter((i) => isKnown(kind, values[i]));
+  if (predicted === undefined || known.length === 0) return undefined;
+  const sumOf = (of: (i: number) => number): number => known.reduce((sum, i) => sum + of(i), 0);
+  const measure = kind === 'class' ? 'accuracy' : 'rmse';
+  const value =
+    kind === 'class'
+      ? sumOf((i) => Number(predicted[i] === values[i])) / known.length
+      : Math.sqrt(sumOf((i) => (predicted[i] - values[i]) ** 2) / known.length);
+  const name = kind === 'class' ? 'testAccuracy' : 'testRmse';
+  return {
+    shown: `, ${measure} ${formatResult(measure, value)} of ${known.length} rows with a target`,
+    metrics: { [name]: value, labelledRows: known.length },
+  };
+}
+
+/** Whether a row has its target: class -1 and NaN stand for none. */
+function isKnown(kind: Targets['kind'], value: number): boolean {
+  return kind === 'class' ? value >= 0 : Number.isFinite(value);
+}
+
 /** The mean latent, moved along one latent at a time. */
 function pathsThrough(means: Float64Array, traversed: readonly LatentSpread[]): Rows {
   const rows = traversed.flatMap(({ index, deviation }) =>
@@ -156,10 +184,13 @@ function drawnPoints(
   y: Targets | undefined,
 ): Pick<AutoencoderFigures, 'points' | 'labels'> {
   const sample = sliceRows(latents, 0, LATENT_POINTS.reference);
-  const known = y?.values.every(Number.isFinite) === true ? y : undefined;
-  const labels = known === undefined ? {} : { labels: known.values };
+  const points = drawLatents([{ set: 'held-out rows', latents: sample }]);
+  if (y === undefined) return { points, labels: 'none' };
+  const { kind, values } = y;
   return {
-    points: drawLatents([{ set: 'held-out rows', latents: sample, ...labels }]),
-    labels: known?.kind ?? 'none',
+    points: points.map((point, i) =>
+      isKnown(kind, values[i]) ? { ...point, label: values[i] } : point,
+    ),
+    labels: kind,
   };
 }

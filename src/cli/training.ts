@@ -21,6 +21,8 @@ export interface Training {
   readonly seed: number;
   /** How a file's integers are meant as targets. */
   readonly task: 'auto' | 'classification' | 'regression';
+  /** Whether rows may lack their target. Default false. */
+  readonly mayLackTargets?: boolean;
   /** Share of the rows that is held out. */
   readonly heldOut: number;
   /** Rows with what the model takes as targets. @throws DataError, DomainError for bad targets. */

@@ -38,16 +38,16 @@ async function* csvRows(
   signal?: AbortSignal,
 ): AsyncGenerator<TableRow> {
   const path = inputName(input);
-  const mayFail = options.unreadable !== 'nan';
+  const ragged = options.unreadable === 'nan';
   let layout: Layout | undefined;
   let rows = 0;
-  for await (const record of csvRecords(input, signal, { ragged: !mayFail })) {
+  for await (const record of csvRecords(input, signal, { ragged })) {
     if (layout === undefined) {
       layout = layoutOf(path, record.cells, options);
       if (layout.hasHeader) continue;
     }
     rows++;
-    yield { layout, values: numbersIn(path, record, layout.columns, mayFail) };
+    yield { layout, values: numbersIn(path, record, layout, options) };
   }
   if (rows === 0) {
     const got = layout === undefined ? 'an empty file' : 'a header only';
@@ -78,14 +78,15 @@ export function parseNumber(cell: string): number | undefined {
 function numbersIn(
   path: string,
   { cells, line }: CsvRecord,
-  columns: readonly string[],
-  mayFail: boolean,
+  { columns, target }: Layout,
+  { unreadable, mayLackTargets }: CsvSourceOptions,
 ): Float64Array {
   const values = new Float64Array(columns.length);
   if (cells.length !== columns.length) return values.fill(NaN);
   for (let i = 0; i < values.length; i++) {
     const value = parseNumber(cells[i]);
-    if (value === undefined && mayFail) {
+    const isLacking = i === target && mayLackTargets === true && cells[i] === '';
+    if (value === undefined && unreadable !== 'nan' && !isLacking) {
       throw noNumber(path, `line ${line}, column '${columns[i]}'`, cells[i]);
     }
     values[i] = value ?? NaN;

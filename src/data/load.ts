@@ -37,7 +37,7 @@ export interface StreamOptions extends OpenOptions {
  * .ndjson and .parquet) with `#task=classification` or `#task=regression`, for CSV `#header=yes` or
  * `#header=no`, and for all files `#format=npy` (where the name does not tell; `-` is CSV by default),
  * `#shape=28x28x1` and `#scale=255`. Without a task, a target of a table whose values are all integers
- * from 0 to at most 999 is a class, any other a real number.
+ * from 0 to at most 999 is a class, any other a real number. With `mayLackTargets` rows may come without one.
  *
  * After these, `@` changes images: `mnist:test@hflip`, `cifar10:test@grey@28x28` (a deformation of
  * deformRows, `grey`, or height x width; in the order of writing; `seed` for noise and elastic ones).
@@ -152,7 +152,9 @@ export async function* streamDataset(
 ): AsyncGenerator<Dataset> {
   const { blockRows, signal } = options;
   checkCount('streamDataset', 'blockRows', blockRows);
-  const opened = await openSource(spec, options);
+  // What is left out may be missing.
+  const mayLack = options.withoutTargets === true ? { mayLackTargets: true } : {};
+  const opened = await openSource(spec, { ...options, ...mayLack });
   const source = options.withoutTargets === true ? { ...opened, targets: undefined } : opened;
   const scan = source.targets === undefined ? undefined : new TargetScan(source.targets);
   const rule = await ruleOf(source, signal);

@@ -40,7 +40,7 @@ async function* ndjsonRows(
       );
       layout = tableLayout(OP, path, columns, options, !Array.isArray(record));
     }
-    yield { layout, values: numbersIn(path, record, layout.columns, line, mayFail) };
+    yield { layout, values: numbersIn(path, record, layout, line, options) };
   }
   if (layout === undefined) {
     throw new DataError({
@@ -116,10 +116,11 @@ function noRecord(path: string, text: string, line: number): DataError {
 function numbersIn(
   path: string,
   record: JsonRecord | undefined,
-  columns: readonly string[],
+  { columns, target }: TableLayout,
   line: number,
-  mayFail: boolean,
+  { unreadable, mayLackTargets }: TableOptions,
 ): Float64Array {
+  const mayFail = unreadable !== 'nan';
   const values = new Float64Array(columns.length).fill(NaN);
   if (record === undefined) return values;
   const own = Array.isArray(record) ? undefined : (record as Readonly<Record<string, unknown>>);
@@ -137,7 +138,7 @@ function numbersIn(
   cells.forEach((cell, i) => {
     if (typeof cell === 'number') values[i] = cell;
     else if (typeof cell === 'boolean') values[i] = cell ? 1 : 0;
-    else if (mayFail) {
+    else if (mayFail && !(i === target && mayLackTargets === true && cell === null)) {
       throw new DataError({
         op: OP,
         arg: path,

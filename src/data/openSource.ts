@@ -32,13 +32,22 @@ export interface OpenOptions {
   readonly seed?: number;
   /** A cell of a table that holds no number, or a line that is cut off: an error (default), or NaN. */
   readonly unreadable?: 'fail' | 'nan';
+  /**
+   * Rows may lack their target: an empty cell of a table (null in ndjson and parquet), NaN, and for classes -1.
+   * It is then read as class -1 or NaN. Default: false, such rows are errors.
+   */
+  readonly mayLackTargets?: boolean;
 }
 
 /** Open what a data spec names; headers and sizes are checked, no rows are read yet. */
 export async function openSource(spec: string, options: OpenOptions): Promise<RowSource> {
   const { base, steps } = splitSteps(spec);
   const { seed = 0 } = options;
-  return withSteps(await openBase(base, options, seed), steps, seed);
+  const source = await openBase(base, options, seed);
+  const { targets } = source;
+  const mayLack = options.mayLackTargets === true && targets !== undefined;
+  const lenient = mayLack ? { ...source, targets: { ...targets, mayLack } } : source;
+  return withSteps(lenient, steps, seed);
 }
 
 async function openBase(spec: string, options: OpenOptions, seed: number): Promise<RowSource> {
@@ -83,10 +92,10 @@ async function openNamed(set: NamedSet, split: Split, options: OpenOptions): Pro
 async function openFile(spec: string, file: FileSpec, options: OpenOptions): Promise<RowSource> {
   const { path, format, shape: rowShape, scale } = file;
   const input = await inputOf(path, options.stdin);
-  const { signal, unreadable } = options;
+  const { signal, unreadable, mayLackTargets } = options;
   if (format === 'csv' || format === 'ndjson' || format === 'parquet') {
     const { target, task = options.task, header } = file;
-    const table = { name: spec, target, task, rowShape, scale, unreadable };
+    const table = { name: spec, target, task, rowShape, scale, unreadable, mayLackTargets };
     if (format === 'csv') return csvSource(input, { ...table, header });
     if (format === 'ndjson') return ndjsonSource(input, table);
     return openParquetSource(input, { ...table, signal });

@@ -163,13 +163,16 @@ async function readColumn(
   { out, at, step, scale }: Destination,
 ): Promise<void> {
   const mayFail = options.unreadable !== 'nan';
+  const mayLack = options.mayLackTargets === true && column === options.target;
   let filled = 0;
   for (const piece of await file.read(column, start, start + count)) {
     const from = Math.max(start, piece.start);
     const to = Math.min(start + count, piece.start + piece.values.length);
     for (let row = from; row < to; row++) {
-      const value = numberOf(piece.values[row - piece.start]);
-      if (value === undefined && mayFail) throw noNumber(name, row, column);
+      const cell = piece.values[row - piece.start];
+      const value = numberOf(cell);
+      const isLacking = mayLack && (cell === undefined || cell === null);
+      if (value === undefined && mayFail && !isLacking) throw noNumber(name, row, column);
       out[at + (row - start) * step] = (value ?? NaN) / scale;
     }
     filled += Math.max(0, to - from);

@@ -13,6 +13,8 @@ export interface TargetRule {
   readonly kind: 'class' | 'real' | 'guess';
   /** Number of classes where the data set fixes it. */
   readonly classes?: number;
+  /** Whether rows may lack a target: NaN, and -1 for classes. Default false. */
+  readonly mayLack?: boolean;
   /** What errors call the targets: a file, or a file and its column. */
   readonly where: string;
 }

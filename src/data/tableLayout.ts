@@ -25,6 +25,8 @@ export interface TableOptions {
   readonly scale?: number | undefined;
   /** A cell that holds no number: an error (default), or NaN. */
   readonly unreadable?: 'fail' | 'nan' | undefined;
+  /** An empty cell of the target is NaN and no error. Default false. */
+  readonly mayLackTargets?: boolean | undefined;
 }
 
 /** A row of a table: one number for each of its columns. */

@@ -15,6 +15,13 @@ function isLabel(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= LARGEST_LABEL;
 }
 
+/** The class of a row whose class is not known. */
+const UNKNOWN_CLASS = -1;
+
+function isUnknown(value: number): boolean {
+  return Number.isNaN(value) || value === UNKNOWN_CLASS;
+}
+
 /** Looks at targets block by block and decides what they are. */
 export class TargetScan {
   private rows = 0;
@@ -26,6 +33,7 @@ export class TargetScan {
   add(values: Float64Array): void {
     for (let i = 0; i < values.length && this.bad === undefined; i++) {
       const value = values[i];
+      if (this.rule.mayLack === true && isUnknown(value)) continue;
       if (!isLabel(value)) this.bad = { row: this.rows + i, value };
       else if (value > this.highest) this.highest = value;
     }
@@ -35,13 +43,13 @@ export class TargetScan {
 
   /** The rule with kind and number of classes settled by everything seen so far. */
   settle(): TargetRule {
-    const { kind, classes, where } = this.rule;
+    const { kind, classes, where, mayLack = false } = this.rule;
     if (kind === 'real') return this.rule;
     const seen = this.highest + 1;
     if (kind === 'guess' && (this.bad !== undefined || seen > MOST_GUESSED_CLASSES)) {
-      return { kind: 'real', where };
+      return { kind: 'real', where, mayLack };
     }
-    return { kind: 'class', classes: classes ?? seen, where };
+    return { kind: 'class', classes: classes ?? seen, where, mayLack };
   }
 
   private checkLabels(): void {
@@ -52,7 +60,11 @@ export class TargetScan {
         arg: where,
         expected: 'hold class labels (integers 0, 1, 2, ...)',
         got: `${this.bad.value} in row ${this.bad.row}`,
-        fix: 'Number the classes from 0, or say that the target is a real number: #task=regression.',
+        fix:
+          'Number the classes from 0, or say that the target is a real number: #task=regression.' +
+          (isUnknown(this.bad.value)
+            ? ' Rows without a class are for supervised with --set semiSupervised=true.'
+            : ''),
       });
     }
     if (classes !== undefined && this.highest >= classes) {
@@ -67,10 +79,11 @@ export class TargetScan {
   }
 }
 
-/** Targets under a settled rule. */
+/** Targets under a settled rule; a class that is not known is -1, such a number NaN. */
 export function toTargets(rule: TargetRule, values: Float64Array): Targets {
   if (rule.kind === 'real') return { kind: 'real', values: Float32Array.from(values) };
-  return { kind: 'class', values: Int32Array.from(values), classes: rule.classes ?? 0 };
+  const labels = Int32Array.from(values, (value) => (isUnknown(value) ? UNKNOWN_CLASS : value));
+  return { kind: 'class', values: labels, classes: rule.classes ?? 0 };
 }
 
 /** @throws DataError: a stream that is read once cannot be looked through to learn what it holds. */

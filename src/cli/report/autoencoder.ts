@@ -174,9 +174,12 @@ function scatter({ points, labels }: AutoencoderFigures): Plan {
   const colours = {
     class: { field: 'label', type: 'nominal', title: 'class', scale: { scheme: 'tableau10' } },
     real: { field: 'label', type: 'quantitative', title: 'target', scale: { scheme: 'viridis' } },
-    none: { value: BLUE },
   } as const;
-  const told = labels === 'none' ? '' : ', coloured by their targets';
+  const test = 'isValid(datum.label)';
+  const color =
+    labels === 'none' ? { value: BLUE } : { condition: { test, ...colours[labels] }, value: GREY };
+  const rest = points.some(({ label }) => label === undefined) ? ' (grey: not known)' : '';
+  const told = labels === 'none' ? '' : `, coloured by their targets${rest}`;
   return {
     title: 'Latent space',
     caption: `A sample of the held-out rows in the plane of largest variance of the latents${told}.`,
@@ -185,7 +188,7 @@ function scatter({ points, labels }: AutoencoderFigures): Plan {
       height: 380,
       data: { values },
       mark: { type: 'circle', size: 14, opacity: 0.6 },
-      encoding: { x: at('x'), y: at('y'), color: colours[labels] },
+      encoding: { x: at('x'), y: at('y'), color },
     },
   };
 }
