@@ -56,6 +56,7 @@ export function autoencoderChecks(test: AutoencoderCase): void {
   checkConfig(test);
   checkLife(test, fitted);
   checkResume(test);
+  checkTrainingOptions(test);
   checkPasses(test, fitted);
   checkRefusals(test, fitted);
   checkEdges(test);
@@ -178,6 +179,33 @@ function checkResume(test: AutoencoderCase): void {
     expect(await resumed.toArtifacts()).toEqual(await whole.toArtifacts());
     whole.dispose();
     resumed.dispose();
+  });
+}
+
+function checkTrainingOptions(test: AutoencoderCase): void {
+  it('check: it trains with the options of the loop, and resumes with them to the same bits', async () => {
+    const options = {
+      ...{ optimizer: 'sgd', weightDecay: 1e-3, clipNorm: 1, warmUpEpochs: 1, dropout: 0 },
+      ...{ validationFraction: 0.25, patience: 1, learningRate: 1e-3, epochs: 4 },
+    };
+    const snapshots: TrainSnapshot[] = [];
+    const save = (snapshot: TrainSnapshot): Promise<void> => {
+      snapshots.push(snapshot);
+      return Promise.resolve();
+    };
+    const whole = test.make(options);
+    await whole.fit(test.train, { checkpoint: { everySeconds: 0, save } });
+    const [first] = snapshots[0].history ?? [];
+    expect(first.validation?.loss).toBeGreaterThan(0);
+    expect(first.gradientNorm).toBeGreaterThan(0);
+    const resumed = test.make(options);
+    await resumed.fit(test.train, { resume: snapshots[0] });
+    expect(await resumed.toArtifacts()).toEqual(await whole.toArtifacts());
+    whole.dispose();
+    resumed.dispose();
+    expect(() => test.make({ optimizer: 'adam', weightDecay: 1 })).toThrow(
+      "config.weightDecay must be null with optimizer 'adam'",
+    );
   });
 }
 

@@ -17,7 +17,12 @@ const fittedSchema = z.object({
   facts: z.record(z.string(), z.json()),
   // Models of earlier versions were saved without.
   history: z
-    .array(z.object({ epoch: z.number().int().min(1), stage: z.string(), ...lossMeans }))
+    .array(
+      z.object({
+        ...{ epoch: z.number().int().min(1), stage: z.string(), ...lossMeans },
+        validation: z.object(lossMeans).exactOptional(),
+      }),
+    )
     .default([]),
 });
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { DomainError } from '../../errors.js';
 import { choice, COUNT, integer, positive, real, widths } from '../fields.js';
+import { checkTraining, trainingFields } from '../trainingFields.js';
+import type { TrainingSettings } from '../trainingFields.js';
 
 /**
  * Fields that every autoencoder has; a model spreads them into its own strict object and may replace
@@ -15,7 +17,8 @@ import { choice, COUNT, integer, positive, real, widths } from '../fields.js';
  * - `reconstructionLoss` ('mse'): mean squared error per element; 'bce' is binary cross-entropy of a
  *   sigmoid output, for rows in [0, 1].
  * - `epochs` ('auto'): 'auto' makes at least {@link AUTO_STEPS} steps, in 5 to 200 epochs; `batchSize`
- *   (128); `learningRate` (1e-3) of Adam, `learningRateDecay` ('cosine') to 0.
+ *   (128); `learningRate` (1e-3), and the settings of training of {@link trainingFields}: optimiser, schedule,
+ *   clipping, validation, early stopping.
  * - `seed` (1) of weights, order of rows and all noise.
  */
 export const autoencoderFields = {
@@ -37,12 +40,12 @@ export const autoencoderFields = {
     .default('auto'),
   batchSize: integer(1).default(128),
   learningRate: positive().default(1e-3),
-  learningRateDecay: choice('none', 'linear', 'cosine').default('cosine'),
+  ...trainingFields,
   seed: integer(0, 2 ** 32 - 1).default(1),
 };
 
 /** What the base reads of a model's config; see {@link autoencoderFields}. */
-export interface AutoencoderConfig {
+export interface AutoencoderConfig extends TrainingSettings {
   readonly version: 1;
   readonly architecture: 'mlp' | 'conv';
   readonly hidden: readonly number[];
@@ -57,7 +60,6 @@ export interface AutoencoderConfig {
   readonly epochs: 'auto' | number;
   readonly batchSize: number;
   readonly learningRate: number;
-  readonly learningRateDecay: 'none' | 'linear' | 'cosine';
   readonly seed: number;
 }
 
@@ -80,6 +82,7 @@ export function epochsFor(
  * @throws DomainError naming the field at fault.
  */
 export function checkShared<C extends AutoencoderConfig>(op: string, config: C): C {
+  checkTraining(op, config);
   if (config.reconstructionLoss === 'bce' && config.standardize === true) {
     throw new DomainError({
       op,

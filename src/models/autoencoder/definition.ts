@@ -13,6 +13,8 @@ export type Facts = Readonly<Record<string, Json>>;
 
 /** Means over the steps of an epoch. */
 export interface HistoryRow extends LossMeans {
+  /** Means over the validation rows, when there are any. */
+  readonly validation?: LossMeans;
   /** 1-based, over all stages. */
   readonly epoch: number;
   readonly stage: string;
@@ -60,10 +62,18 @@ export interface TrainBatch extends Side {
 }
 
 /** What fit was given. */
-export interface TrainingData {
+export interface GivenData {
   readonly x: Rows;
   readonly targets: Targets | undefined;
   readonly condition: Rows | undefined;
+}
+
+/** What fit was given, and which rows are trained on. */
+export interface TrainingData extends GivenData {
+  /** Rows that the steps see, ascending. */
+  readonly training: Int32Array;
+  /** Rows whose loss is measured after every epoch, ascending; none without `validationFraction`. */
+  readonly validation: Int32Array;
 }
 
 /** A stretch of training: the weights whose chain is named, each at a factor of the learning rate. */

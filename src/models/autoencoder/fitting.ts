@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D } from '@tensorflow/tfjs';
 import { DomainError, ShapeError } from '../../errors.js';
 import { trainLoop } from '../../train/index.js';
 import type {
-  Batch,
   EpochRecord,
+  MakeInputs,
+  RowBatch,
   TrainCheckpoint,
   TrainProgress,
   TrainSnapshot,
@@ -13,16 +15,20 @@ import { Rng } from '../../util/rng.js';
 import { checkRows, rowSize, takeTargets } from '../../util/rows.js';
 import type { Rows, Targets } from '../../util/rows.js';
 import { rowsToTensor } from '../layers/batches.js';
+import type { RowEntry } from '../layers/batches.js';
 import { isConvolution } from '../layers/layer.js';
+import type { Layer } from '../layers/layer.js';
 import { createParameters, disposeParameters } from '../layers/parameters.js';
 import { requireKernels } from '../layers/requireKernels.js';
 import { measureScaler } from '../layers/scaler.js';
+import { drawValidation, stageSettings } from '../trainingFields.js';
 import { epochsFor, scalesRows } from './config.js';
 import type { AutoencoderConfig } from './config.js';
 import type {
   AutoencoderCore,
   AutoencoderDefinition,
   Facts,
+  GivenData,
   HistoryRow,
   StagePlan,
   TrainBatch,
@@ -55,13 +61,13 @@ export interface AutoencoderFitOptions {
 export async function fitCore<C extends AutoencoderConfig, F extends Facts>(
   definition: AutoencoderDefinition<C, F>,
   config: C,
-  data: TrainingData,
+  given: GivenData,
   options: AutoencoderFitOptions,
 ): Promise<AutoencoderCore<C, F>> {
-  const { facts, network } = planFit(definition, config, data);
-  const { x } = data;
   const rng = new Rng(config.seed);
-  const [weights, training] = [rng.fork(0), rng.fork(1)];
+  const [weights, training, drawn] = [rng.fork(0), rng.fork(1), rng.fork(2)];
+  const { data, facts, network } = planFit(definition, config, given, drawn);
+  const { x } = data;
   const all = Array.from({ length: x.count }, (_, i) => i);
   const scaler = scalesRows(config, x.rowShape) ? measureScaler(x, all) : undefined;
   const parameters = createParameters(network.parameters, weights);
@@ -86,28 +92,31 @@ export async function fitCore<C extends AutoencoderConfig, F extends Facts>(
 function planFit<C extends AutoencoderConfig, F extends Facts>(
   definition: AutoencoderDefinition<C, F>,
   config: C,
-  data: TrainingData,
-): { facts: F; network: NetworkPlan } {
+  given: GivenData,
+  rng: Rng,
+): { data: TrainingData; facts: F; network: NetworkPlan } {
   const op = `${definition.op}.fit`;
-  checkRows(op, 'x', data.x);
-  checkTargets(op, definition.targets ?? 'none', data);
-  checkCondition(op, data.x, data.condition, definition.conditioned === true ? 'any' : 'none');
-  if (config.reconstructionLoss === 'bce') checkUnitRange(op, data.x);
+  const { x, condition } = given;
+  checkRows(op, 'x', x);
+  checkTargets(op, definition.targets ?? 'none', given);
+  checkCondition(op, x, condition, definition.conditioned === true ? 'any' : 'none');
+  if (config.reconstructionLoss === 'bce') checkUnitRange(op, x);
+  const data = { ...given, ...drawValidation(op, x.count, config, rng) };
   // A definition without facts has F = Facts.
   const facts = definition.facts?.(op, config, data) ?? ({} as F);
-  const network = definition.plan(op, config, data.x.rowShape, facts);
+  const network = definition.plan(op, config, x.rowShape, facts);
   if (Object.values(network.chains).flat().some(isConvolution)) {
     const kernels = ['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'];
     const fix = "Use architecture 'mlp' or another backend.";
     requireKernels(op, "architecture 'conv'", kernels, fix);
   }
-  return { facts, network };
+  return { data, facts, network };
 }
 
 function checkTargets(
   op: string,
   wanted: 'none' | 'optional' | 'required',
-  { x, targets }: TrainingData,
+  { x, targets }: GivenData,
 ): void {
   const arg = 'options.targets';
   if (targets === undefined) {
@@ -177,7 +186,7 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
   { signal, onProgress, onEpochEnd, checkpoint, resume }: AutoencoderFitOptions,
 ): Promise<HistoryRow[]> {
   const { config, network, parameters } = core;
-  const rows = data.x.count;
+  const rows = data.training.length;
   const epochs = epochsFor(config, rows);
   const stages = definition.stages?.(config, epochs) ?? [
     { name: 'train', epochs, rates: { '': 1 } },
@@ -187,12 +196,13 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
     step: resume?.steps ?? 0,
     steps: total * Math.ceil(rows / config.batchSize),
   };
+  const at = { seed, counter };
   const moved = network.parameters.filter((spec) => spec.moved === true);
   const { history } = await trainLoop({
     rows,
     batchSize: config.batchSize,
     seed,
-    stages: stages.map((stage) => trainStage(definition, core, data, stage, counter)),
+    stages: stages.map((stage) => trainStage(definition, core, data, stage, at)),
     moved: moved.map(({ name }) => parameters[name]),
     signal,
     onProgress,
@@ -201,7 +211,16 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
     resume,
   });
   // Times differ from run to run: what is kept is the same for the same seed.
-  return history.map(({ epoch, stage, loss, parts }) => ({ epoch, stage, loss, parts }));
+  return history.map(({ epoch, stage, loss, parts, validation }) => ({
+    ...{ epoch, stage, loss, parts },
+    ...(validation && { validation }),
+  }));
+}
+
+/** Where training stands: shared by the stages. */
+interface Place {
+  readonly seed: number;
+  readonly counter: { step: number; readonly steps: number };
 }
 
 function trainStage<C extends AutoencoderConfig, F extends Facts>(
@@ -209,18 +228,9 @@ function trainStage<C extends AutoencoderConfig, F extends Facts>(
   core: AutoencoderCore<C, F>,
   data: TrainingData,
   { name, epochs, rates }: StagePlan,
-  counter: { step: number; readonly steps: number },
+  { seed, counter }: Place,
 ): TrainStage {
   const { config, network, parameters } = core;
-  const batchOf = ({ indices, rng }: Batch): TrainBatch => ({
-    x: rowsToTensor(core, data.x, indices),
-    indices,
-    targets: data.targets && takeTargets(data.targets, indices),
-    condition: conditionTensor(data.condition, indices),
-    noise: rng,
-    stage: name,
-    ...counter,
-  });
   const learnt = network.parameters.filter((spec) => spec.moved !== true);
   const groups = Object.entries(rates).map(([prefix, factor]) => ({
     variables: learnt
@@ -228,15 +238,62 @@ function trainStage<C extends AutoencoderConfig, F extends Facts>(
       .map((spec) => parameters[spec.name]),
     learningRate: config.learningRate * factor,
   }));
+  const { training, validation } = data;
+  const batchOf = (
+    from: Int32Array,
+    { indices: positions, inputs }: RowBatch,
+    noise: Rng,
+  ): TrainBatch => {
+    const indices = positions.map((i) => from[i]);
+    const { x, condition } = inputs;
+    const targets = data.targets && takeTargets(data.targets, indices);
+    const side = { targets, condition: condition as Tensor2D | undefined, noise };
+    return { x, indices, ...side, stage: name, ...counter };
+  };
+  const still = withoutDropout(core);
   return {
     name,
     epochs,
-    decay: config.learningRateDecay,
     groups,
-    loss: (batch) => definition.loss(core, batchOf(batch)),
+    ...stageSettings(config),
+    inputs: inputsOf(core, data, training),
+    loss: (batch) => definition.loss(core, batchOf(training, batch, batch.rng)),
     afterStep: (batch) => {
-      definition.afterStep?.(core, batchOf(batch));
+      definition.afterStep?.(core, batchOf(training, batch, batch.rng));
       counter.step++;
     },
+    ...(validation.length > 0 && {
+      validation: {
+        rows: validation.length,
+        inputs: inputsOf(core, data, validation),
+        // What the model draws for a batch is the same after every epoch.
+        loss: (batch) =>
+          definition.loss(still, batchOf(validation, batch, new Rng(seed).fork(batch.indices[0]))),
+      },
+    }),
   };
+}
+
+/** Rows and conditions of a batch on the device, made ahead of their step. */
+function inputsOf(core: RowEntry, { x, condition }: TrainingData, from: Int32Array): MakeInputs {
+  return (positions) => {
+    const indices = positions.map((i) => from[i]);
+    return tf.tidy(() => {
+      const rows = rowsToTensor(core, x, indices);
+      const side = conditionTensor(condition, indices);
+      return side === undefined ? { x: rows } : { x: rows, condition: side };
+    });
+  };
+}
+
+/** A core whose losses drop nothing out, for rows that are not trained on. */
+function withoutDropout<C extends AutoencoderConfig, F extends Facts>(
+  core: AutoencoderCore<C, F>,
+): AutoencoderCore<C, F> {
+  const entries = Object.entries(core.network.chains).map(([name, layers]) => [
+    name,
+    layers.map((layer): Layer => (layer.kind === 'dropout' ? { ...layer, rate: 0 } : layer)),
+  ]);
+  const chains = Object.fromEntries(entries) as NetworkPlan['chains'];
+  return { ...core, network: { ...core.network, chains } };
 }

@@ -23,7 +23,6 @@ const schema = z.strictObject({
   slope: real(0, 1).default(0.2),
   // Dropout scales what it keeps, so a decoder with it would not be 1-Lipschitz.
   dropout: z.literal(0, { error: 'be 0 for a 1-Lipschitz decoder' }).default(0),
-  learningRateDecay: choice('none', 'linear', 'cosine').default('cosine'),
   penalty: choice('leastVolume', 'l1', 'lasso', 'studentT', 'none').default('leastVolume'),
   lambda: real(0).default(1e-3),
   eta: real(0).default(1),

@@ -37,7 +37,7 @@ import { batchDeviations, latentPenalty, liveCount } from './losses.js';
 
 const factsSchema = z.object({ rows: z.number().int().min(2) });
 
-/** Number of training rows. */
+/** Number of rows that the steps see. */
 export type LeastVolumeFacts = z.output<typeof factsSchema>;
 export type LeastVolumeCore = AutoencoderCore<LeastVolumeConfig, LeastVolumeFacts>;
 
@@ -50,9 +50,10 @@ export const leastVolumeDefinition: AutoencoderDefinition<LeastVolumeConfig, Lea
   formatVersion: 1,
   op: OP,
   parse: parseLeastVolumeConfig,
-  facts: (op, config, { x }) => {
-    checkBatches(op, config.batchSize, x.count);
-    return { rows: x.count };
+  facts: (op, config, { training, validation }) => {
+    checkBatches(op, config.batchSize, training.length);
+    if (validation.length > 0) checkBatches(op, config.batchSize, validation.length, 'validation ');
+    return { rows: training.length };
   },
   readFacts: (value) => factsSchema.parse(value),
   plan: (op, config, rowShape) => {
@@ -91,16 +92,16 @@ function prefixed(arrays: Readonly<Record<string, SavedArray>>): Record<string, 
 }
 
 /** A standard deviation needs two rows, in the last batch of an epoch too. */
-function checkBatches(op: string, batchSize: number, rows: number): void {
+function checkBatches(op: string, batchSize: number, rows: number, kind = ''): void {
   if (rows < 2) {
-    const expected = 'have at least two rows, for a standard deviation';
+    const expected = `have at least two ${kind}rows, for a standard deviation`;
     throw new ShapeError({ op, arg: 'x', expected, got: `${rows} row` });
   }
   if (rows % batchSize !== 1) return;
   throw new DomainError({
     op,
     arg: 'config.batchSize',
-    expected: `leave no batch of one row, which has no standard deviation, of the ${rows} rows`,
+    expected: `leave no batch of one row, which has no standard deviation, of the ${rows} ${kind}rows`,
     got: String(batchSize),
     fix: 'Use another batchSize, or drop a row.',
   });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DomainError } from '../../errors.js';
 import { choice, COUNT, flag, integer, parseConfig, positive, real, widths } from '../fields.js';
 import type { DeepReadonly } from '../fields.js';
+import { checkTraining, trainingFields } from '../trainingFields.js';
 
 /** Metrics of the neighbour search among latents: those without parameters, in both spellings. */
 const BANK_METRICS = [
@@ -53,14 +54,7 @@ const schema = z.strictObject({
     .default('auto'),
   batchSize: integer(1, COUNT).default(256),
   learningRate: positive().default(2e-3),
-  learningRateDecay: choice('none', 'linear', 'cosine').default('cosine'),
-  warmUpEpochs: real(0, Infinity).default(0),
-  optimizer: choice('adam', 'adamw', 'sgd').default('adam'),
-  weightDecay: real(0, Infinity).nullable().default(null),
-  momentum: real(0, 0.999).default(0.9),
-  clipNorm: positive().nullable().default(null),
-  validationFraction: real(0, 0.9).default(0),
-  patience: integer(1, COUNT, 'null or an integer').nullable().default(null),
+  ...trainingFields,
   lossWeights: lossWeights.prefault({}),
   training: choice('joint', 'two-stage').default('joint'),
   stageTwoRates: stageRates.prefault({}),
@@ -152,16 +146,8 @@ export function parseSageConfig(value: unknown): SageConfig {
 
 /** Rules over several fields. */
 function checkTogether(config: SageConfig): void {
-  const { lossWeights: weights, training, optimizer, weightDecay } = config;
-  if (optimizer === 'adam' && weightDecay !== null) {
-    throw new DomainError({
-      op: 'Sage',
-      arg: 'config.weightDecay',
-      expected: "be null with optimizer 'adam'",
-      got: String(weightDecay),
-      fix: "Set optimizer to 'adamw'.",
-    });
-  }
+  const { lossWeights: weights, training } = config;
+  checkTraining('Sage', config);
   const refuse = (expected: string): void => {
     const got = JSON.stringify(weights);
     throw new DomainError({ op: 'Sage', arg: 'config.lossWeights', expected, got });

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
-import { ShapeError } from '../../errors.js';
 import { trainLoop } from '../../train/index.js';
 import type {
   Batch,
@@ -8,7 +7,6 @@ import type {
   BatchLoss,
   EpochRecord,
   MakeInputs,
-  OptimizerSpec,
   TrainCheckpoint,
   TrainProgress,
   TrainSnapshot,
@@ -19,6 +17,7 @@ import type { Rows, Targets } from '../../util/rows.js';
 import { rowsToTensor } from '../layers/batches.js';
 import { runLayers } from '../layers/layer.js';
 import { parametersOf } from '../layers/parameters.js';
+import { drawValidation, stageSettings } from '../trainingFields.js';
 import { epochsFor } from './config.js';
 import type { SageConfig } from './config.js';
 import { movedCenters, sageLoss } from './losses.js';
@@ -59,7 +58,7 @@ export async function trainSage(
   const centers = initialCenters(core, config, rng);
   try {
     const seed = rng.uint32();
-    const split = splitValidation(data, config.validationFraction, seed);
+    const split = splitValidation(data, config, seed);
     const stages = planStages(core, config, split, centers);
     await trainLoop({
       rows: split.rows.length,
@@ -79,33 +78,11 @@ export async function trainSage(
 }
 
 /** A random part of the rows, at least one unless the fraction is 0, is kept from the steps. */
-function splitValidation(data: SageTrainingData, fraction: number, seed: number): TrainingSplit {
-  const { length } = data.rows;
-  const held = fraction === 0 ? 0 : Math.max(1, Math.round(fraction * length));
-  if (held >= length) {
-    throw new ShapeError({
-      op: 'Sage.fit',
-      arg: 'x',
-      expected: 'have at least two rows to train on with validationFraction above 0',
-      got: `${length} rows`,
-    });
-  }
-  const { drawn, rest } = new Rng(seed).fork(3).draw(length, held);
+function splitValidation(data: SageTrainingData, config: SageConfig, seed: number): TrainingSplit {
+  const rng = new Rng(seed).fork(3);
+  const { training, validation } = drawValidation('Sage.fit', data.rows.length, config, rng);
   const pick = (of: Int32Array): Int32Array => of.map((i) => data.rows[i]);
-  // With none held the order of rows must stay as it is given.
-  return { ...data, rows: held === 0 ? data.rows : pick(rest), validation: pick(drawn) };
-}
-
-function optimizerOf({ optimizer, weightDecay, momentum }: SageConfig): OptimizerSpec {
-  const decay = weightDecay === null ? {} : { weightDecay };
-  switch (optimizer) {
-    case 'adam':
-      return { kind: 'adam' };
-    case 'adamw':
-      return { kind: 'adamw', ...decay };
-    case 'sgd':
-      return { kind: 'sgd', momentum, ...decay };
-  }
+  return { ...data, rows: pick(training), validation: pick(validation) };
 }
 
 /** Class centres ~ N(0, 1), as in SAGE's code; undefined when the centre loss has no weight. */
@@ -122,17 +99,13 @@ function planStages(
   data: TrainingSplit,
   centers: Centers | undefined,
 ): TrainStage[] {
-  const { learningRate, learningRateDecay, warmUpEpochs, lossWeights, clipNorm, patience } = config;
-  const kind = learningRateDecay === 'none' ? 'constant' : learningRateDecay;
+  const { learningRate, lossWeights } = config;
   const epochs = epochsFor(config, data.rows.length);
   const build = (name: string, weights: LossWeights, groups: TrainStage['groups']): TrainStage => ({
     name,
     epochs,
-    decay: { kind, warmUpEpochs },
     groups,
-    optimizer: optimizerOf(config),
-    ...(clipNorm !== null && { clip: { norm: clipNorm } }),
-    ...(patience !== null && { stopping: { patience } }),
+    ...stageSettings(config),
     ...stepOf(core, data, weights, centers),
   });
   const all = (...parts: string[]): Variable[] => parametersOf(core.parameters, ...parts);

@@ -4,6 +4,8 @@ import { startBackend } from '../../../src/backends/start.js';
 import { binaryCrossEntropy } from '../../../src/models/autoencoder/index.js';
 import type { TrainSnapshot } from '../../../src/train/index.js';
 import type { Json } from '../../../src/util/artifacts.js';
+import { Rng } from '../../../src/util/rng.js';
+import { sliceRows, takeRows } from '../../../src/util/rows.js';
 import { autoencoderChecks } from '../../support/autoencoderChecks.js';
 import { blobImages, planeRows } from './toy.js';
 import { PlainAutoencoder } from './plain.js';
@@ -16,6 +18,13 @@ const conv: PlainConfig = {
   ...{ architecture: 'conv' as const, channels: [4, 8], latentDim: 3, epochs: 4, batchSize: 16 },
   ...{ reconstructionLoss: 'bce' as const, learningRate: 0.01 },
 };
+
+/** The rows that are held for validation. */
+function heldRows(seed: number, rows: number, count: number): Int32Array {
+  const rng = new Rng(seed);
+  for (const stream of [0, 1]) rng.fork(stream);
+  return rng.fork(2).draw(rows, count).drawn;
+}
 
 describe('PlainAutoencoder, dense, wasm', () => {
   beforeAll(async () => {
@@ -66,6 +75,43 @@ describe('PlainAutoencoder, dense, wasm', () => {
     const old = PlainAutoencoder.fromArtifacts({ ...saved, config: { ...saved.config, fitted } });
     expect(old.history).toEqual([]);
     for (const each of [model, loaded, resumed, old]) each.dispose();
+  });
+
+  it('validation: the loss of rows that no step sees, without dropout; the best epoch is kept', async () => {
+    const settings = {
+      ...{ ...dense, dropout: 0.3, epochs: 12, learningRate: 0.1, standardize: false },
+      ...{ validationFraction: 0.25, seed: 3 },
+    };
+    const drawn = heldRows(settings.seed, train.count, 24);
+    const held = takeRows(train, drawn);
+    const lossOf = async (model: PlainAutoencoder): Promise<number> => {
+      const errors = await model.errors(held);
+      return errors.reduce((sum, error) => sum + error, 0) / errors.length;
+    };
+    const last = await new PlainAutoencoder(settings).fit(train);
+    const losses = last.history.map(({ validation }) => validation?.loss ?? NaN);
+    expect(losses.at(-1)).toBeCloseTo(await lossOf(last), 5);
+    const best = await new PlainAutoencoder({ ...settings, patience: 12 }).fit(train);
+    expect(await lossOf(best)).toBeCloseTo(Math.min(...losses), 5);
+    expect(Math.min(...losses)).toBeLessThan(losses[11]);
+    // What no step sees leaves no trace in the weights.
+    const changed = { ...train, data: train.data.slice() };
+    const size = train.data.length / train.count;
+    for (const row of drawn) changed.data.fill(0, row * size, (row + 1) * size);
+    const same = await new PlainAutoencoder(settings).fit(changed);
+    expect((await same.toArtifacts()).arrays).toEqual((await last.toArtifacts()).arrays);
+    for (const model of [last, best, same]) model.dispose();
+    const one = sliceRows(train, 0, 1);
+    await expect(new PlainAutoencoder(settings).fit(one)).rejects.toThrow(
+      'PlainAutoencoder.fit: x must have at least two rows to train on with validationFraction above 0, got 1 rows.',
+    );
+  });
+
+  it('early stopping ends training, also without validation', async () => {
+    const settings = { ...dense, epochs: 100, learningRate: 1e-12, patience: 2 };
+    const model = await new PlainAutoencoder({ ...settings, optimizer: 'sgd' }).fit(train);
+    expect(model.history.length).toBeLessThan(20);
+    model.dispose();
   });
 
   it('decode undoes encode as reconstruct does, and refuses latents of another size', async () => {
