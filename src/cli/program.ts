@@ -110,7 +110,7 @@ function addTrain(program: Command, streams: Streams): void {
     .argument('<model>', 'see below')
     .requiredOption('--data <spec>', 'training data; sage and supervised need targets')
     .requiredOption('--out <dir>', 'run folder to write')
-    .option('--config <file>', 'JSON file with settings of the model')
+    .option('--config <file>', 'JSON file with settings of the model, or the config.json of a run')
     .option('--set <key=value>', 'one setting; the value is JSON or text; repeatable', collect)
     .addOption(epochsOption())
     .addOption(new Option('--seed <n>', 'seed of everything random').argParser(integerFrom(0)))
@@ -127,7 +127,7 @@ Models: ${MODEL_NAMES.join(', ')}
   All but sage are autoencoders; docs/autoencoders.md says which one when, and their settings.
 
 While it trains, and on Ctrl-C, the run is kept in <out>.checkpoint, which goes when it is complete.
---seed and --epochs win over --set, --set wins over --config.
+--seed and --epochs win over --set, --set wins over --config; of the same setting the last one counts.
 
 Examples:
   tfjs-latent train sage --data mnist --out runs/mnist

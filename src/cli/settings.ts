@@ -50,29 +50,41 @@ export function collect(value: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), value];
 }
 
-/** Read a config file: one JSON object. */
-export async function readSettings(path: string): Promise<Settings> {
-  const text = await readFile(path, 'utf8');
+/**
+ * Read a config file: one JSON object of settings, or the config.json of a run, whose settings are taken.
+ * @param saved Name of the model in saved files: a run must be of it.
+ * @throws DataError naming the file and what is wrong with it.
+ */
+export async function readSettings(path: string, saved?: string): Promise<Settings> {
+  const refuse = (expected: string, got: string): DataError =>
+    new DataError({ op: '--config', arg: path, expected, got });
+  let text: string;
+  try {
+    // A byte order mark is left out.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+  } catch (error) {
+    throw refuse('be a file of UTF-8 text', messageOf(error));
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new DataError({
-      op: '--config',
-      arg: path,
-      expected: 'be valid JSON',
-      got: error instanceof Error ? error.message : String(error),
-    });
+    throw refuse('be valid JSON', messageOf(error));
   }
   if (!isObject(value)) {
-    throw new DataError({
-      op: '--config',
-      arg: path,
-      expected: 'hold one JSON object',
-      got: value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value,
-    });
+    const got = value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+    throw refuse('hold one JSON object', got);
   }
-  return value;
+  if (!('layoutVersion' in value) || !isObject(value.config)) return value;
+  if (saved !== undefined && value.model !== saved) {
+    throw refuse(`be of a run of '${saved}'`, `one of ${JSON.stringify(value.model)}`);
+  }
+  // What was measured in training is no setting.
+  return Object.fromEntries(Object.entries(value.config).filter(([key]) => key !== 'fitted'));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**

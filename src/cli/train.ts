@@ -51,7 +51,7 @@ export async function trainEntry(
 ): Promise<void> {
   const { terminal } = context;
   const start = performance.now();
-  const training = trainingOf(entry, await settingsOf(options), options);
+  const training = trainingOf(entry, await settingsOf(entry, options), options);
   const overwrite = options.overwrite ?? false;
   const resume = options.resume ?? false;
   await checkRunFolder(options.out, overwrite);
@@ -125,8 +125,8 @@ function trainingOf(entry: ModelEntry, settings: Settings, { heldOut }: TrainOpt
 }
 
 /** --seed and --epochs win over --set, which wins over --config. */
-async function settingsOf(options: TrainOptions): Promise<Settings> {
-  const base = options.config === undefined ? {} : await readSettings(options.config);
+async function settingsOf({ saved }: ModelEntry, options: TrainOptions): Promise<Settings> {
+  const base = options.config === undefined ? {} : await readSettings(options.config, saved);
   const settings = applySettings(base, options.set ?? []);
   if (options.seed !== undefined) settings.seed = options.seed;
   if (options.epochs !== undefined) settings.epochs = options.epochs;

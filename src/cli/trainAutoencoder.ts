@@ -70,17 +70,20 @@ async function evaluateHeldOut(
   const { mse, explained } = compareRows(x, reconstructions);
   const counted = history.at(-1)?.live;
   const traversed = spreads.slice(0, TRAVERSED);
+  // One row has no deviation: it does not tell which latents are live.
+  const isMeasured = x.count > 1;
+  const spread = isMeasured ? `, ${live.length} of ${spreads.length} latents live` : '';
   const predicted = y && comparePredictions(await model.predict?.(x, { signal }), y);
   return {
     measure: 'mean squared error',
-    shown: `${mse.toPrecision(4)}, ${live.length} of ${spreads.length} latents live${predicted?.shown ?? ''}`,
+    shown: `${mse.toPrecision(4)}${spread}${predicted?.shown ?? ''}`,
     metrics: {
       testMse: mse,
       testError: errors.reduce((sum, error) => sum + error / errors.length, 0),
       explainedVariance: explained,
       heldOutRows: x.count,
       latentDim: spreads.length,
-      liveLatents: live.length,
+      ...(isMeasured && { liveLatents: live.length }),
       liveRatio,
       ...(counted === undefined ? {} : { liveInTraining: counted }),
       latentDeviations: spreads.map(({ deviation }) => deviation),

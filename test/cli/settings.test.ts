@@ -40,6 +40,24 @@ describe('readSettings', () => {
     await expect(readSettings(path)).rejects.toThrow(/config\.json must hold one JSON object/);
     await writeFile(path, '{');
     await expect(readSettings(path)).rejects.toThrow(/config\.json must be valid JSON/);
+    await writeFile(path, '\uFEFF{"latentDim": 5}');
+    await expect(readSettings(path)).resolves.toEqual({ latentDim: 5 });
+    await writeFile(path, Buffer.from('{"latentDim": 5}', 'utf16le'));
+    await expect(readSettings(path)).rejects.toThrow('config.json must be');
+    await writeFile(path, Uint8Array.of(0xff, 0xfe, 0x7b));
+    await expect(readSettings(path)).rejects.toThrow('config.json must be a file of UTF-8 text');
+    await expect(readSettings(folder)).rejects.toThrow(`${folder} must be a file of UTF-8 text`);
+    await expect(readSettings(join(folder, 'none'))).rejects.toThrow('got ENOENT');
+  });
+
+  it('takes the settings out of the config of a run, if it is of the model', async () => {
+    const path = join(folder, 'run.json');
+    const config = { latentDim: 3, fitted: { rowShape: [4] } };
+    await writeFile(path, JSON.stringify({ layoutVersion: 1, model: 'vae', config, run: {} }));
+    await expect(readSettings(path, 'vae')).resolves.toEqual({ latentDim: 3 });
+    await expect(readSettings(path, 'lorae')).rejects.toThrow(
+      'run.json must be of a run of \'lorae\', got one of "vae"',
+    );
   });
 });
 
