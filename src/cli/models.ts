@@ -53,6 +53,8 @@ export interface AutoencoderEntry extends Entry<AutoencoderModel> {
   readonly kind: 'autoencoder';
   /** Whether fit takes the targets of the data. */
   readonly targets: 'none' | 'optional' | 'required';
+  /** Latents have length 1, and the decoder knows no others. */
+  readonly onSphere?: boolean;
 }
 
 /** A model as the command line sees it. */
@@ -73,7 +75,10 @@ const MODELS: Readonly<Record<ModelName, ModelEntry>> = {
   masked: autoencoder('masked', MaskedAutoencoder),
   contractive: autoencoder('contractive', ContractiveAutoencoder),
   'nested-dropout': autoencoder('nestedDropout', NestedDropoutAutoencoder),
-  hyperspherical: autoencoder('hyperspherical', HypersphericalAutoencoder),
+  hyperspherical: {
+    ...autoencoder('hyperspherical', HypersphericalAutoencoder),
+    onSphere: true,
+  },
   'distance-matching': autoencoder('distanceMatching', DistanceMatchingAutoencoder),
   topological: autoencoder('topological', TopologicalAutoencoder),
   'diffusion-net': autoencoder('diffusionNet', DiffusionNet),

@@ -10,6 +10,7 @@ import type { AutoencoderFigures, HistoryRow, LatentSpread } from './report/data
 import { requireTargets } from './steps.js';
 import type { Settings } from './settings.js';
 import type { HeldOutResult, Training } from './training.js';
+import { OFFSETS, pathsOnSphere, pathsThrough } from './traversals.js';
 
 /** Share of the rows that is held out, unless the user says another. */
 const HELD_OUT = 0.1;
@@ -19,9 +20,6 @@ const LIVE_RATIO = 0.01;
 
 /** Rows with their reconstructions, and latents that are traversed, in the report. */
 const [PAIRS, TRAVERSED] = [8, 8];
-
-/** Where each traversed latent is decoded, in standard deviations. */
-const OFFSETS = [-3, -2, -1, 0, 1, 2, 3];
 
 /** An autoencoder under `train`. */
 export function autoencoderTraining(
@@ -48,7 +46,7 @@ export function autoencoderTraining(
     },
     fit: ({ x, y }, _, options) =>
       model.fit(x, { ...options, ...(entry.targets === 'none' ? {} : { targets: y }) }),
-    evaluate: (held, history, context) => evaluateHeldOut(model, held, history, context),
+    evaluate: (held, history, context) => evaluateHeldOut(entry, model, held, history, context),
     toArtifacts: () => model.toArtifacts(),
     dispose: () => model.dispose(),
   };
@@ -56,6 +54,7 @@ export function autoencoderTraining(
 
 /** Errors of the reconstruction and what the latents do, on the held-out rows. */
 async function evaluateHeldOut(
+  { onSphere = false }: AutoencoderEntry,
   model: AutoencoderModel,
   { x, y }: Sample,
   history: readonly HistoryRow[],
@@ -70,6 +69,9 @@ async function evaluateHeldOut(
   const { mse, explained } = compareRows(x, reconstructions);
   const counted = history.at(-1)?.live;
   const traversed = spreads.slice(0, TRAVERSED);
+  const paths = onSphere
+    ? pathsOnSphere(latents, means, traversed)
+    : pathsThrough(means, traversed);
   // One row has no deviation: it does not tell which latents are live.
   const isMeasured = x.count > 1;
   const spread = isMeasured ? `, ${live.length} of ${spreads.length} latents live` : '';
@@ -101,7 +103,8 @@ async function evaluateHeldOut(
         traversals: {
           latents: traversed,
           offsets: OFFSETS,
-          rows: await model.decode(pathsThrough(means, traversed), { signal }),
+          onSphere,
+          rows: await model.decode(paths, { signal }),
         },
         scale: measureScaler(
           x,
@@ -171,15 +174,6 @@ function comparePredictions(
 /** Whether a row has its target: class -1 and NaN stand for none. */
 function isKnown(kind: Targets['kind'], value: number): boolean {
   return kind === 'class' ? value >= 0 : Number.isFinite(value);
-}
-
-/** The mean latent, moved along one latent at a time. */
-function pathsThrough(means: Float64Array, traversed: readonly LatentSpread[]): Rows {
-  const rows = traversed.flatMap(({ index, deviation }) =>
-    OFFSETS.map((offset) => means.map((mean, i) => mean + (i === index ? offset * deviation : 0))),
-  );
-  const data = Float32Array.from(rows.flatMap((row) => Array.from(row)));
-  return { data, count: rows.length, rowShape: [means.length] };
 }
 
 function drawnPoints(

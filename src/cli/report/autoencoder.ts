@@ -57,7 +57,7 @@ function reconstructions({ pairs, scale }: AutoencoderFigures): Chart {
 
 function traversals({ traversals: paths, pairs, scale }: AutoencoderFigures): Chart {
   const title = 'Latent traversals';
-  const { rows, latents, offsets } = paths;
+  const { rows, latents, offsets, onSphere = false } = paths;
   const { rowShape } = rows;
   const isImage = imageShape(rowShape) !== undefined;
   const shown = isImage ? rows : scaled(rows, scale);
@@ -76,10 +76,12 @@ function traversals({ traversals: paths, pairs, scale }: AutoencoderFigures): Ch
   const range = rangeOf([isImage ? pairs.originals : shown]);
   const svg = drawGrid({ cells, labels, rowShape, range }, title);
   const steps = offsets.join(', ');
+  const move = onSphere
+    ? `The held-out latent nearest to the mean, decoded where it is turned on the unit sphere towards one axis, by ${steps} standard deviations as an angle; `
+    : `The mean latent, decoded with one latent moved by ${steps} standard deviations; `;
   const caption =
-    `The mean latent, decoded with one latent moved by ${steps} standard deviations; ` +
-    `the ${latents.length} latents of largest standard deviation. ` +
-    (isImage ? IMAGE_RANGE : `Grey: the mean latent decoded. ${VECTOR_RANGE}`);
+    `${move}the ${latents.length} latents of largest standard deviation. ` +
+    (isImage ? IMAGE_RANGE : `Grey: the middle one. ${VECTOR_RANGE}`);
   return { title, caption, svg };
 }
 

@@ -63,6 +63,8 @@ export interface AutoencoderFigures {
     readonly latents: readonly LatentSpread[];
     /** In standard deviations; 0 is among them. */
     readonly offsets: readonly number[];
+    /** The latents lie on the unit sphere, and are turned instead of moved. */
+    readonly onSphere?: boolean;
     /** One decoded row for every latent and offset, latent by latent. */
     readonly rows: Rows;
   };
