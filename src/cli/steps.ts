@@ -82,7 +82,7 @@ export function requireTargets(op: string, spec: string, dataset: Dataset): Labe
       arg: spec,
       expected: 'have finite targets',
       got: `${dataset.y.values[bad]} at row ${bad}`,
-      fix: 'Remove such rows first.',
+      fix: 'Remove such rows first, or let supervised learn without them: --set semiSupervised=true.',
     });
   }
   return { x: dataset.x, targets: dataset.y };

@@ -65,12 +65,58 @@ export function takeTargets(targets: Targets, indices: ArrayLike<number>): Targe
   return { kind: 'real', values: Float32Array.from(indices, (row) => targets.values[row]) };
 }
 
+/** What a value that should be an object of ours is, for people. */
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const { name } =
+    (value as { readonly constructor?: { readonly name: string } }).constructor ?? {};
+  return name === undefined || name === 'Object'
+    ? `an object with ${Object.keys(value).join(', ') || 'nothing'}`
+    : `a ${name}`;
+}
+
+function isTypedArray(value: unknown): boolean {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+/** @throws DomainError for what JavaScript lets pass instead of {@link Rows}: an array, a tensor, nothing. */
+function checkRowsForm(op: string, arg: string, value: unknown): void {
+  const { data, rowShape } = (value ?? {}) as { readonly [key: string]: unknown };
+  if (isTypedArray(data) && Array.isArray(rowShape)) return;
+  throw new DomainError({
+    op,
+    arg,
+    expected: 'be rows, { data: Float32Array, count: number, rowShape: number[] }',
+    got:
+      data !== undefined && !isTypedArray(data) ? `data that are ${kindOf(data)}` : kindOf(value),
+  });
+}
+
+/** @throws DomainError for what JavaScript lets pass instead of {@link Targets}. */
+export function checkTargetsForm(op: string, arg: string, value: unknown): void {
+  const { kind, values, classes } = (value ?? {}) as { readonly [key: string]: unknown };
+  const isClass = kind === 'class' && Number.isInteger(classes);
+  if (isTypedArray(values) && (isClass || kind === 'real')) return;
+  throw new DomainError({
+    op,
+    arg,
+    expected:
+      "be targets, { kind: 'class', values: Int32Array, classes: number } or { kind: 'real', values: Float32Array }",
+    got: isTypedArray(values)
+      ? `kind ${JSON.stringify(kind)}, classes ${String(classes)}`
+      : kindOf(value),
+  });
+}
+
 /**
  * Check a block of rows before anything is computed from it.
- * @throws ShapeError when empty, when data and shape disagree, or when rowShape is not `rowShape`.
+ * @throws DomainError for something else than rows. @throws ShapeError when empty, when data and shape disagree, or when rowShape is not `rowShape`.
  * @throws DomainError naming the first NaN or infinite value.
  */
 export function checkRows(op: string, arg: string, rows: Rows, rowShape?: readonly number[]): void {
+  checkRowsForm(op, arg, rows);
   const size = rowSize(rows);
   if (rows.count < 1) {
     throw new ShapeError({ op, arg, expected: 'have at least one row', got: '0 rows' });

@@ -31,6 +31,18 @@ describe('rows', () => {
   });
 
   it('error: empty, wrong length and wrong row shape', () => {
+    for (const [bad, got] of [
+      [undefined, 'undefined'],
+      [[[1, 2]], 'an array'],
+      [new Map(), 'a Map'],
+      [{ a: 1 }, 'an object with a'],
+      [{ ...rows, data: [1, 2] }, 'data that are an array'],
+      [{ ...rows, rowShape: 2 }, 'an object with data, count, rowShape'],
+    ] as const) {
+      expect(() => checkRows('op', 'x', bad as never)).toThrow(
+        `op: x must be rows, { data: Float32Array, count: number, rowShape: number[] }, got ${got}.`,
+      );
+    }
     expect(() => checkRows('op', 'x', { ...rows, count: 0 })).toThrow(
       new ShapeError({ op: 'op', arg: 'x', expected: 'have at least one row', got: '0 rows' }),
     );

@@ -12,7 +12,7 @@ import type {
   TrainStage,
 } from '../../train/index.js';
 import { Rng } from '../../util/rng.js';
-import { checkRows, rowSize, takeTargets } from '../../util/rows.js';
+import { checkRows, checkTargetsForm, rowSize, takeTargets } from '../../util/rows.js';
 import type { Rows, Targets } from '../../util/rows.js';
 import { rowsToTensor } from '../layers/batches.js';
 import type { RowEntry } from '../layers/batches.js';
@@ -127,6 +127,7 @@ function checkTargets(
     const expected = 'be left out: this model learns without targets';
     throw new DomainError({ op, arg, expected, got: `${targets.values.length} targets` });
   }
+  checkTargetsForm(op, arg, targets);
   if (targets.values.length !== x.count) {
     const expected = `have one target per row, ${x.count}`;
     throw new ShapeError({ op, arg, expected, got: `${targets.values.length} targets` });

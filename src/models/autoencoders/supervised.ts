@@ -107,7 +107,8 @@ function measureTargets(op: string, targets: Targets, semiSupervised: boolean): 
     const expected = semiSupervised
       ? `${rule}, or ${kind === 'class' ? '-1' : 'NaN'} where unknown`
       : rule;
-    const fix = semiSupervised ? undefined : 'Set semiSupervised for rows without a target.';
+    const isLacking = Number.isNaN(value) || (kind === 'class' && value === -1);
+    const fix = isLacking ? 'Set semiSupervised for rows without a target.' : undefined;
     const got = `${value} at row ${i}`;
     const arg = 'options.targets';
     throw new DomainError({ op, arg, expected, got, ...(fix !== undefined && { fix }) });

@@ -129,6 +129,10 @@ describe('PlainAutoencoder, dense, wasm', () => {
     await expect(new PlainAutoencoder(dense).fit(train, { targets })).rejects.toThrow(
       'PlainAutoencoder.fit: options.targets must be left out: this model learns without targets, got 96 targets.',
     );
+    const rows = [[1, 2, 3]] as never;
+    await expect(new PlainAutoencoder(dense).fit(rows)).rejects.toThrow(
+      'PlainAutoencoder.fit: x must be rows, { data: Float32Array, count: number, rowShape: number[] }, got an array.',
+    );
     await expect(new PlainAutoencoder(dense).fit(train, { condition: other })).rejects.toThrow(
       'options.condition must be left out: this model has no condition, got 40 rows.',
     );
