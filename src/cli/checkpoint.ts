@@ -55,15 +55,27 @@ export interface Resumed {
   readonly history: readonly HistoryRow[];
 }
 
+/** A setting that was another one up to a step: facts of a run that its settings do not tell. */
+export interface SettingChange {
+  readonly setting: string;
+  readonly from: Json;
+  readonly to: Json;
+  readonly afterStep: number;
+}
+
 /** The checkpoint of one run. */
 export class RunCheckpoint {
   readonly folder: string;
+  /** What was changed when the run went on, in order. */
+  changes: readonly SettingChange[] = [];
   private saved = false;
 
+  /** @param changeable Settings with which a run may go on in another way than it began. */
   constructor(
     out: string,
     private readonly identity: RunIdentity,
     private readonly op: string,
+    private readonly changeable: readonly string[] = [],
   ) {
     this.folder = checkpointFolder(out);
   }
@@ -79,24 +91,44 @@ export class RunCheckpoint {
    */
   async load(): Promise<Resumed> {
     const { config, arrays, model, formatVersion } = await loadArtifacts(this.folder);
-    const { identity, history, snapshot } = config as unknown as {
+    const {
+      identity,
+      history,
+      snapshot,
+      changes = [],
+    } = config as unknown as {
       readonly identity: RunIdentity;
       readonly history: HistoryRow[];
       readonly snapshot: { readonly [key: string]: Json };
+      readonly changes?: SettingChange[];
     };
     if (model !== `${this.identity.model}.checkpoint` || formatVersion !== FORMAT_VERSION) {
       throw this.foreign(`a checkpoint of ${model}, version ${formatVersion}`);
     }
-    const differing = differences(this.identity, identity);
+    const { settings, others } = differences(this.identity, identity);
+    const foreign = settings.filter((key) => !this.changeable.includes(key));
+    const differing = [...foreign.map((key) => `setting ${key}`), ...others];
     if (differing.length > 0) throw this.foreign(`another ${differing.join(', ')}`);
-    return { snapshot: unpackSnapshot(snapshot, arrays), history };
+    const unpacked = unpackSnapshot(snapshot, arrays);
+    const { settings: now } = this.identity;
+    const changed = settings.map((setting): SettingChange => {
+      return {
+        setting,
+        from: identity.settings[setting],
+        to: now[setting],
+        afterStep: unpacked.steps,
+      };
+    });
+    this.changes = [...changes, ...changed];
+    return { snapshot: unpacked, history };
   }
 
   /** Put a checkpoint in the place of the one before; it appears complete or not at all. */
   async save(snapshot: TrainSnapshot, history: readonly HistoryRow[]): Promise<void> {
     const { config, arrays } = packSnapshot(snapshot);
     // Plain numbers and texts.
-    const facts = { identity: this.identity, history, snapshot: config } as unknown as {
+    const { identity, changes } = this;
+    const facts = { identity, history, snapshot: config, changes } as unknown as {
       [key: string]: Json;
     };
     const model = `${this.identity.model}.checkpoint`;
@@ -122,11 +154,11 @@ export class RunCheckpoint {
 }
 
 /** Names of what differs; settings one by one. */
-function differences(want: RunIdentity, got: RunIdentity): string[] {
+function differences(
+  want: RunIdentity,
+  got: RunIdentity,
+): { readonly settings: readonly string[]; readonly others: readonly string[] } {
   const names = Object.keys({ ...want.settings, ...got.settings });
   const settings = differingKeys(want.settings, got.settings, names);
-  return [
-    ...settings.map((key) => `setting ${key}`),
-    ...differingKeys(want, got, ['data', 'rows']),
-  ];
+  return { settings, others: differingKeys(want, got, ['data', 'rows']) };
 }

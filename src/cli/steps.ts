@@ -144,6 +144,12 @@ export async function resumedRun(
   const resumed = await checkpoint.load();
   const { history, snapshot } = resumed;
   terminal.say(`going on after epoch ${history.length}, step ${snapshot.steps}`);
+  const here = checkpoint.changes.filter(({ afterStep }) => afterStep === snapshot.steps);
+  for (const { setting, from, to } of here) {
+    terminal.warn(
+      `${setting} is ${JSON.stringify(to)} from here on, and was ${JSON.stringify(from)}`,
+    );
+  }
   return resumed;
 }
 

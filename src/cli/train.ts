@@ -1,5 +1,6 @@
 import { splitRows } from '../data/index.js';
 import { DomainError } from '../errors.js';
+import { DivergenceError } from '../train/index.js';
 import { checkCheckpoint, RunCheckpoint } from './checkpoint.js';
 import type { CommandContext } from './context.js';
 import { fitForCommand } from './fitting.js';
@@ -15,6 +16,9 @@ import { formatSeconds } from './terminal.js';
 import { autoencoderTraining } from './trainAutoencoder.js';
 import type { Training } from './training.js';
 import { sageTraining } from './trainSage.js';
+
+/** Settings that may be changed with --resume: they mend a loss that did not stay finite. */
+const MENDING = ['learningRate', 'clipNorm'];
 
 export interface TrainOptions {
   readonly data: string;
@@ -64,7 +68,7 @@ export async function trainEntry(
     const { fit, held } = splitRows(training.sampleOf(spec, dataset), heldOut, seed);
     const rows = digestOf(fit.y === undefined ? [fit.x.data] : [fit.x.data, fit.y.values]);
     const identity = { model: name, settings, data: spec, rows };
-    const checkpoint = new RunCheckpoint(options.out, identity, 'train');
+    const checkpoint = new RunCheckpoint(options.out, identity, 'train', MENDING);
     const resumed = await resumedRun(checkpoint, resume, context);
     const kept = { checkpoint, everySeconds: options.checkpointSeconds, resumed };
     const history = await fitForCommand(
@@ -74,9 +78,12 @@ export async function trainEntry(
       kept,
     ).catch((error: unknown) => {
       if (checkpoint.exists) {
-        terminal.warn(
-          `kept ${checkpoint.folder}: the same command with --resume goes on from there`,
-        );
+        // The same command would fail at the same step.
+        const how =
+          error instanceof DivergenceError
+            ? '--resume and a lower --set learningRate, or --set clipNorm, goes on from there'
+            : '--resume goes on from there';
+        terminal.warn(`kept ${checkpoint.folder}: the same command with ${how}`);
       }
       throw error;
     });
@@ -86,7 +93,12 @@ export async function trainEntry(
     const metrics = { ...result.metrics, seconds, backend };
     const folder: RunFolder = {
       artifacts: await training.toArtifacts(),
-      run: runFacts({ seed, backend, data: [{ spec, dataset }] }),
+      run: {
+        ...runFacts({ seed, backend, data: [{ spec, dataset }] }),
+        ...(checkpoint.changes.length > 0 && {
+          changes: checkpoint.changes.map((change) => ({ ...change })),
+        }),
+      },
       history,
       metrics,
       report: {

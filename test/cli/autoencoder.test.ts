@@ -10,6 +10,8 @@ import { trainEntry } from '../../src/cli/train.js';
 import type { TrainOptions } from '../../src/cli/train.js';
 import { loadArtifacts, loadDataset, writeNpy } from '../../src/data/index.js';
 import { LeastVolume } from '../../src/models/index.js';
+import type { AutoencoderFitOptions } from '../../src/models/index.js';
+import { DivergenceError } from '../../src/train/index.js';
 import { Rng } from '../../src/util/rng.js';
 import type { Rows, Targets } from '../../src/util/rows.js';
 import { PlainAutoencoder } from '../models/autoencoder/plain.js';
@@ -165,6 +167,39 @@ describe('train of an autoencoder', () => {
       expect(readFileSync(at(`cut/${file}`)).equals(readFileSync(at(`whole/${file}`)))).toBe(true);
     }
     expect(existsSync(at('cut.checkpoint'))).toBe(false);
+  });
+});
+
+describe('a loss that does not stay finite', () => {
+  /** Fails after a fit that has made checkpoints. */
+  class Diverging extends PlainAutoencoder {
+    override async fit(x: Rows, options: AutoencoderFitOptions = {}): Promise<never> {
+      await super.fit(x, options);
+      const where = { stage: 'train', what: 'loss', value: NaN, step: 7, hasCheckpoints: true };
+      throw new DivergenceError({ ...where, lastGood: 6 });
+    }
+  }
+
+  it('leaves its checkpoint, and says how to go on from there', async () => {
+    const entry = { ...autoencoder('plainAutoencoder', PlainAutoencoder) };
+    const diverging = { ...entry, create: (settings: object) => new Diverging(settings) };
+    writeFileSync(at('small.json'), JSON.stringify({ latentDim: 2, hidden: [4], epochs: 2 }));
+    const options = {
+      ...{ data: at('x.npy'), out: at('nan'), config: at('small.json'), backend: 'cpu' },
+      checkpointSeconds: 0,
+    };
+    const { streams, stderr } = testStreams();
+    const { signal } = new AbortController();
+    const run = trainEntry('plain', diverging, options, {
+      terminal: new Terminal(streams),
+      signal,
+    });
+    await expect(run).rejects.toThrow('The checkpoint of step 6 is good.');
+    expect(stderr()).toContain(
+      `kept ${at('nan.checkpoint')}: the same command with --resume and a lower --set learningRate`,
+    );
+    expect(existsSync(at('nan.checkpoint'))).toBe(true);
+    expect(existsSync(at('nan'))).toBe(false);
   });
 });
 

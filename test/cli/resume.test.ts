@@ -113,6 +113,28 @@ describe('train --resume', () => {
     expect(history.split('\n')).toHaveLength(6);
   });
 
+  it('goes on with another learning rate, and says so in the run', async () => {
+    const args = train(at('slower'), '--checkpoint-seconds', '0');
+    await cli(args, () => existsSync(at('slower.checkpoint')));
+    const change = ['--set', 'learningRate=0.0005', '--set', 'clipNorm=1'];
+    const resumed = await cli([...args, '--resume', ...change]);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toContain('learningRate is 0.0005 from here on, and was 0.002');
+    const text = readFileSync(join(at('slower'), 'config.json'), 'utf8');
+    const { config, run } = JSON.parse(text) as {
+      readonly config: { readonly learningRate: number };
+      readonly run: { readonly changes: { readonly afterStep: number }[] };
+    };
+    expect(config.learningRate).toBe(0.0005);
+    const afterStep = expect.any(Number) as number;
+    expect(run.changes).toEqual([
+      { setting: 'learningRate', from: 0.002, to: 0.0005, afterStep },
+      { setting: 'clipNorm', from: null, to: 1, afterStep },
+    ]);
+    expect(run.changes[0].afterStep).toBeGreaterThan(0);
+    expect(weights('slower').equals(weights('run'))).toBe(false);
+  });
+
   it('goes on on another backend', async () => {
     const args = train(at('moved'), '--checkpoint-seconds', '0');
     await cli(args, () => existsSync(at('moved.checkpoint')));
