@@ -15,6 +15,7 @@ import type { Dataset, Rows, Targets } from '../util/rows.js';
 import { checkBlock } from './blockChecks.js';
 import type { CommandContext } from './context.js';
 import { savedModel } from './models.js';
+import { checkOutputIsNotInput } from './outputTarget.js';
 import type { ModelEntry } from './models.js';
 import { canBeKept, isWorthKeeping, modelDigest, openPart, removeFacts } from './rowPart.js';
 import { startForCommand } from './steps.js';
@@ -68,6 +69,7 @@ export async function streamRows(
   const entry = savedModel(op, run, artifacts);
   const columns = command.columns(entry, artifacts);
   const format = options.format ?? rowFormatOf(output) ?? 'csv';
+  await checkOutputIsNotInput(op, output, options.input);
   const isKept = await canBeKept(output);
   if (options.resume === true && !isKept) {
     throw new DomainError({

@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -273,6 +281,24 @@ describe('encode, reconstruct and score', () => {
       expect(lines).toHaveLength(ROWS);
       expect(Object.keys(JSON.parse(lines[0]) as object)).toHaveLength(1 + width);
     }
+  });
+
+  it('refuse to replace the rows that they read, under any name', async () => {
+    const text = 'a,b,c,d\n1,2,3,4\n';
+    writeFileSync(at('own.csv'), text);
+    linkSync(at('own.csv'), at('link.csv'));
+    for (const [input, output] of [
+      [at('own.csv'), at('own.csv')],
+      [`${at('own.csv')}#header=yes`, join(dir, '.', 'link.csv')],
+      [`${at('x.npy')}#labels=${at('own.csv')}`, at('own.csv')],
+    ]) {
+      const files = ['--input', input, '--output', output];
+      const { code, stderr } = await cli('encode', at('run'), ...files, '--backend', 'cpu');
+      expect(code).toBe(2);
+      expect(stderr).toContain('--output must be another file than the input, which it would');
+    }
+    expect(readFileSync(at('own.csv'), 'utf8')).toBe(text);
+    expect(readdirSync(dir).filter((name) => name.includes('.part'))).toEqual([]);
   });
 
   it('leave bad rows out with --on-error skip, and fail on them without', async () => {
