@@ -25,7 +25,7 @@ export interface SharedFitOptions {
 }
 
 /** Parts of progress that count something and are no losses: their columns have their own names. */
-const MEASURES: ReadonlySet<string> = new Set(['live']);
+const MEASURES: ReadonlySet<string> = new Set(['live', 'effectiveRank']);
 
 /**
  * Fit with a progress bar; returns the history of the run, one row per epoch.

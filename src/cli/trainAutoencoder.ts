@@ -1,6 +1,8 @@
 import type { Sample } from '../data/index.js';
+import { latentSpectrum } from '../metrics/index.js';
+import type { LatentSpectrum } from '../metrics/index.js';
 import { measureScaler } from '../models/layers/scaler.js';
-import { rowSize, sliceRows } from '../util/rows.js';
+import { areFinite, rowSize, sliceRows } from '../util/rows.js';
 import type { Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { formatResult } from './evaluation.js';
@@ -17,6 +19,12 @@ const HELD_OUT = 0.1;
 
 /** Part of the largest standard deviation above which a latent is live, for models without a setting. */
 const LIVE_RATIO = 0.01;
+
+/** Held-out rows whose latents are looked at after every epoch, and at the end. */
+const [WATCHED_ROWS, MEASURED_ROWS] = [256, 2000];
+
+/** More latents than this are not looked through for their directions: the cost grows with their cube. */
+const MOST_DIRECTIONS = 256;
 
 /** Rows with their reconstructions, and latents that are traversed, in the report. */
 const [PAIRS, TRAVERSED] = [8, 8];
@@ -44,8 +52,17 @@ export function autoencoderTraining(
       // Targets that the model does not learn still colour the drawing of the latents.
       return { x, ...(y === undefined ? {} : { y }) };
     },
-    fit: ({ x, y }, _, options) =>
-      model.fit(x, { ...options, ...(entry.targets === 'none' ? {} : { targets: y }) }),
+    fit: ({ x, y }, held, options) =>
+      model.fit(x, {
+        ...options,
+        ...(entry.targets === 'none' ? {} : { targets: y }),
+        onEpochEnd: async (epoch, encode) => {
+          const rows = sliceRows(held.x, 0, WATCHED_ROWS);
+          const counts = countLatents(await encode(rows), liveRatioOf(model));
+          // What a model counts itself, while it trains, stands before what is counted here.
+          options.onEpochEnd({ ...epoch, parts: { ...epoch.parts, ...counts, ...epoch.parts } });
+        },
+      }),
     evaluate: (held, history, context) => evaluateHeldOut(entry, model, held, history, context),
     toArtifacts: () => model.toArtifacts(),
     dispose: () => model.dispose(),
@@ -74,7 +91,11 @@ async function evaluateHeldOut(
     : pathsThrough(means, traversed);
   // One row has no deviation: it does not tell which latents are live.
   const isMeasured = x.count > 1;
-  const spread = isMeasured ? `, ${live.length} of ${spreads.length} latents live` : '';
+  const spectrum = spectrumOf(sliceRows(latents, 0, MEASURED_ROWS));
+  const rank = spectrum && `, effective rank ${spectrum.effectiveRank.toFixed(2)}`;
+  const spread = isMeasured
+    ? `, ${live.length} of ${spreads.length} latents live${rank ?? ''}`
+    : '';
   const predicted = y && comparePredictions(await model.predict?.(x, { signal }), y);
   return {
     measure: 'mean squared error',
@@ -86,6 +107,7 @@ async function evaluateHeldOut(
       heldOutRows: x.count,
       latentDim: spreads.length,
       ...(isMeasured && { liveLatents: live.length }),
+      ...(spectrum && { effectiveRank: spectrum.effectiveRank }),
       liveRatio,
       ...(counted === undefined ? {} : { liveInTraining: counted }),
       latentDeviations: spreads.map(({ deviation }) => deviation),
@@ -95,6 +117,7 @@ async function evaluateHeldOut(
       ...{ sets: [], latent: [], kept: [], keptLabel: '' },
       autoencoder: {
         latents: spreads,
+        directions: Array.from(spectrum?.variances ?? [], Math.sqrt),
         liveRatio,
         pairs: {
           originals: sliceRows(x, 0, PAIRS),
@@ -135,6 +158,22 @@ function measureLatents({ data, count, rowShape: [d] }: Rows): {
   const spreads = Array.from(squares, (square, index) => ({ index, deviation: Math.sqrt(square) }));
   spreads.sort((a, b) => b.deviation - a.deviation || a.index - b.index);
   return { means, spreads };
+}
+
+/** Directions that latents fill; undefined where they can't be told, or there are too many. */
+function spectrumOf(latents: Rows): LatentSpectrum | undefined {
+  const [d] = latents.rowShape;
+  return latents.count > 1 && d <= MOST_DIRECTIONS ? latentSpectrum(latents) : undefined;
+}
+
+/** Latents with a deviation above a part of the largest, and the directions they fill; nothing of one row. */
+function countLatents(latents: Rows, ratio: number): Record<string, number> {
+  // Weights that went wrong are for the training loop to report.
+  if (latents.count < 2 || !areFinite(latents.data)) return {};
+  const { spreads } = measureLatents(latents);
+  const live = spreads.filter(({ deviation }) => deviation > ratio * spreads[0].deviation).length;
+  const spectrum = spectrumOf(latents);
+  return { live, ...(spectrum && { effectiveRank: spectrum.effectiveRank }) };
 }
 
 /** Mean squared error per element in the scale of the rows, and the part of their variance that is met. */

@@ -1,7 +1,12 @@
 /** Models: estimators with fit, score, save and load. */
 export type { EpochRecord, TrainCheckpoint, TrainProgress, TrainSnapshot } from '../train/index.js';
 export { Autoencoder } from './autoencoder/index.js';
-export type { AutoencoderFitOptions, HistoryRow, PassOptions } from './autoencoder/index.js';
+export type {
+  AutoencoderFitOptions,
+  EncodeRows,
+  HistoryRow,
+  PassOptions,
+} from './autoencoder/index.js';
 export {
   ConditionalAutoencoder,
   ContractiveAutoencoder,

@@ -16,7 +16,8 @@ import { runCli } from '../../src/cli/program.js';
 import { Terminal } from '../../src/cli/terminal.js';
 import { trainEntry } from '../../src/cli/train.js';
 import type { TrainOptions } from '../../src/cli/train.js';
-import { loadArtifacts, loadDataset, writeNpy } from '../../src/data/index.js';
+import { loadArtifacts, loadDataset, splitRows, writeNpy } from '../../src/data/index.js';
+import { latentSpectrum } from '../../src/metrics/index.js';
 import { LeastVolume } from '../../src/models/index.js';
 import type { AutoencoderFitOptions } from '../../src/models/index.js';
 import { DivergenceError } from '../../src/train/index.js';
@@ -69,7 +70,7 @@ beforeAll(async () => {
   const done = await cli('train', 'least-volume', '--data', data, '--out', at('run'), ...TRAIN);
   expect(done.code, done.stderr).toBe(0);
   expect(done.stdout).toMatch(
-    /^held-out mean squared error: \S+, \d of 3 latents live \(12 rows\)/,
+    /^held-out mean squared error: \S+, \d of 3 latents live, effective rank [\d.]+ \(12 rows\)/,
   );
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -80,7 +81,7 @@ describe('train of an autoencoder', () => {
     expect(readdirSync(at('run'))).toEqual(expect.arrayContaining(names));
     const history = readFileSync(at('run/history.csv'), 'utf8').trim().split('\n');
     expect(history).toHaveLength(4);
-    expect(history[0]).toBe('epoch,stage,loss,reconstructionLoss,penaltyLoss,live');
+    expect(history[0]).toBe('epoch,stage,loss,reconstructionLoss,penaltyLoss,live,effectiveRank');
     const metrics = JSON.parse(readFileSync(at('run/metrics.json'), 'utf8')) as {
       testMse: number;
       testError: number;
@@ -101,7 +102,6 @@ describe('train of an autoencoder', () => {
 
   it('reports figures of the held-out rows as the model gives them', async () => {
     const { x } = toyRows();
-    const { splitRows } = await import('../../src/data/index.js');
     const { held } = splitRows({ x }, 0.1, 1);
     const model = LeastVolume.fromArtifacts(await loadArtifacts(at('run')));
     const made = await model.reconstruct(held.x);
@@ -115,6 +115,29 @@ describe('train of an autoencoder', () => {
     };
     expect(metrics.testMse).toBeCloseTo(sum / made.data.length, 5);
     expect(metrics.testError).toBeCloseTo(errors.reduce((a, b) => a + b) / errors.length, 5);
+  });
+
+  it('measures the directions of the latents, also after every epoch', async () => {
+    const { x } = toyRows();
+    const { held } = splitRows({ x }, 0.1, 1);
+    const model = LeastVolume.fromArtifacts(await loadArtifacts(at('run')));
+    const { effectiveRank } = latentSpectrum(await model.encode(held.x));
+    const fit = { hidden: [6], latentDim: 3, batchSize: 20, epochs: 3 };
+    const ranks: number[] = [];
+    const again = new LeastVolume(fit);
+    await again.fit(splitRows({ x }, 0.1, 1).fit.x, {
+      onEpochEnd: async (_, encode) => {
+        ranks.push(latentSpectrum(await encode(held.x)).effectiveRank);
+        await expect(encode(x, { batchRows: 0 })).rejects.toThrow('batchRows must be');
+      },
+    });
+    for (const used of [model, again]) used.dispose();
+    const metrics = JSON.parse(readFileSync(at('run/metrics.json'), 'utf8')) as {
+      effectiveRank: number;
+    };
+    expect(metrics.effectiveRank).toBe(effectiveRank);
+    const lines = readFileSync(at('run/history.csv'), 'utf8').trim().split('\n').slice(1);
+    expect(lines.map((line) => Number(line.split(',')[6]))).toEqual(ranks);
   });
 
   it('draws every figure', () => {
@@ -146,7 +169,7 @@ describe('train of an autoencoder', () => {
     const page = readFileSync(at('images/report.html'), 'utf8');
     expect(page.match(/href="data:image\/png;base64,/g)).toHaveLength(2);
     expect(page).toContain('img-src data:');
-    expect(page).not.toContain('Live latents per epoch');
+    expect(page).toContain('Live latents per epoch');
   });
 
   it('goes on after an interruption and ends with the same bytes', async () => {

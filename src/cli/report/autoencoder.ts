@@ -9,6 +9,12 @@ import { drawGrid, imageShape, rangeOf, rowOf } from './rowPictures.js';
 /** Okabe-Ito blue, orange and grey. */
 const [BLUE, ORANGE, GREY] = ['#0072b2', '#d55e00', '#9a9a9a'];
 
+/** Columns of the history that count latents, and what their curves are called. */
+const KINDS = { live: 'live latents', effectiveRank: 'effective rank' } as const;
+
+/** Part of the largest deviation below which a direction is not drawn. */
+const NOISE = 1e-5;
+
 const IMAGE_RANGE = 'Black and white are the smallest and the largest value of the original rows.';
 const VECTOR_RANGE =
   'Each panel shows the features of a row in their order, centred and divided by their standard deviation.';
@@ -104,17 +110,24 @@ interface Plan {
   readonly spec: TopLevelSpec;
 }
 
-function deviations({ latents, liveRatio }: AutoencoderFigures): Plan {
+function deviations({ latents, directions = [], liveRatio }: AutoencoderFigures): Plan {
   const largest = latents[0].deviation;
-  const values = latents.map(({ deviation }, i) => ({
+  const own = latents.map(({ deviation }, i) => ({
     rank: i + 1,
     deviation,
     kind: deviation > liveRatio * largest ? 'live' : 'flat',
   }));
+  // Below that there is rounding only, which would stretch the scale.
+  const turned = directions
+    .map((deviation, i) => ({ rank: i + 1, deviation, kind: 'direction' }))
+    .filter(({ deviation }) => deviation > NOISE * directions[0]);
+  const values = [...own, ...turned];
   const positive = values.every(({ deviation }) => deviation > 0);
   return {
     title: 'Standard deviations of the latents',
-    caption: `Over the held-out rows, the largest first. Live: above ${liveRatio} of the largest.`,
+    caption:
+      `Over the held-out rows, the largest first. Live: above ${liveRatio} of the largest. ` +
+      'Direction: along the principal directions of the latents, which need not be their axes.',
     spec: {
       width: 380,
       height: 240,
@@ -132,7 +145,7 @@ function deviations({ latents, liveRatio }: AutoencoderFigures): Plan {
           field: 'kind',
           type: 'nominal',
           title: null,
-          scale: { domain: ['live', 'flat'], range: [BLUE, GREY] },
+          scale: { domain: ['live', 'flat', 'direction'], range: [BLUE, GREY, ORANGE] },
         },
       },
     },
@@ -140,21 +153,31 @@ function deviations({ latents, liveRatio }: AutoencoderFigures): Plan {
 }
 
 function liveCurve(history: readonly HistoryRow[]): Plan | undefined {
-  const values = history
-    .filter(({ live }) => typeof live === 'number')
-    .map(({ epoch, live }) => ({ epoch, live: Number(live) }));
+  const values = (['live', 'effectiveRank'] as const).flatMap((name) =>
+    history
+      .filter((row) => typeof row[name] === 'number')
+      .map((row) => ({ epoch: row.epoch, value: Number(row[name]), kind: KINDS[name] })),
+  );
   if (values.length === 0) return undefined;
   return {
     title: 'Live latents per epoch',
-    caption: 'Latents that the model counts as live, mean over the batches of the epoch.',
+    caption:
+      'Live latents, as the model counts them (mean over the batches of the epoch) or over held-out rows; and the ' +
+      'effective rank of held-out latents, exp of the entropy of the variances along their principal directions.',
     spec: {
       width: 380,
       height: 240,
       data: { values },
-      mark: { type: 'line', point: true, color: BLUE },
+      mark: { type: 'line', point: true },
       encoding: {
         x: { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, format: 'd' } },
-        y: { field: 'live', type: 'quantitative', title: 'live latents', scale: { zero: true } },
+        y: { field: 'value', type: 'quantitative', title: 'latents', scale: { zero: true } },
+        color: {
+          field: 'kind',
+          type: 'nominal',
+          title: null,
+          scale: { domain: Object.values(KINDS), range: [BLUE, ORANGE] },
+        },
       },
     },
   };

@@ -56,6 +56,8 @@ export interface LatentSpread {
 export interface AutoencoderFigures {
   /** All latents, the largest standard deviation first. */
   readonly latents: readonly LatentSpread[];
+  /** Standard deviations along the principal directions of the latents, the largest first; may be empty. */
+  readonly directions?: readonly number[];
   /** A latent is live when its standard deviation is above this part of the largest. */
   readonly liveRatio: number;
   readonly pairs: { readonly originals: Rows; readonly reconstructions: Rows };

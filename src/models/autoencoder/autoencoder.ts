@@ -1,11 +1,10 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
-import { DomainError, NotFittedError, UnsupportedError } from '../../errors.js';
+import { NotFittedError, UnsupportedError } from '../../errors.js';
 import type { Artifacts } from '../../util/artifacts.js';
-import { checkRows, rowSize } from '../../util/rows.js';
+import { rowSize } from '../../util/rows.js';
 import type { Rows } from '../../util/rows.js';
 import { formatShape, sizeOf } from '../../util/shape.js';
 import { collectRows } from '../layers/batches.js';
-import type { BatchOptions } from '../layers/batches.js';
 import { disposeParameters } from '../layers/parameters.js';
 import { unscaleRows } from '../layers/scaler.js';
 import type { LatentChart } from '../geometry/chart.js';
@@ -19,15 +18,11 @@ import type {
   HistoryRow,
   Side,
 } from './definition.js';
-import { checkCondition, fitCore } from './fitting.js';
+import { fitCore } from './fitting.js';
 import type { AutoencoderFitOptions } from './fitting.js';
-import { conditionTensor, decodeBatch, encodeBatch, squaredErrors } from './forward.js';
-
-/** Options of a pass over rows. */
-export interface PassOptions extends BatchOptions {
-  /** One row of numbers per row, for models with a condition. */
-  readonly condition?: Rows | undefined;
-}
+import { decodeBatch, encodeBatch, squaredErrors } from './forward.js';
+import { checkPass, encodeRows, sideOf } from './passes.js';
+import type { PassOptions } from './passes.js';
 
 /**
  * An estimator over an {@link AutoencoderDefinition}: what all autoencoders of this package have in common.
@@ -86,11 +81,7 @@ export abstract class Autoencoder<C extends AutoencoderConfig, F extends Facts =
    */
   async encode(x: Rows, options: PassOptions = {}): Promise<Rows> {
     const core = this.#checked('encode', x, options);
-    const { latentDim } = this.config;
-    const data = await collectRows(core, x, latentDim, options, (batch, start) =>
-      encodeBatch(this.#definition, core, batch, sideOf(options, batch, start)),
-    );
-    return { data, count: x.count, rowShape: [latentDim] };
+    return await encodeRows(this.#definition, core, x, options);
   }
 
   /**
@@ -202,19 +193,9 @@ export abstract class Autoencoder<C extends AutoencoderConfig, F extends Facts =
     arg: string,
     rows: Rows,
     rowShape: readonly number[],
-    { batchRows, condition }: PassOptions,
+    options: PassOptions,
   ): void {
     const op = `${this.#definition.op}.${method}`;
-    checkRows(op, arg, rows, rowShape);
-    checkCondition(op, rows, condition, this.core(method).conditionShape ?? 'none');
-    if (batchRows !== undefined && !(Number.isInteger(batchRows) && batchRows >= 1)) {
-      const got = String(batchRows);
-      throw new DomainError({ op, arg: 'batchRows', expected: 'be an integer >= 1', got });
-    }
+    checkPass(op, [arg, rows], rowShape, this.core(method), options);
   }
-}
-
-function sideOf({ condition }: PassOptions, { shape }: Tensor, start: number): Side {
-  const indices = Array.from({ length: shape[0] }, (_, i) => start + i);
-  return { condition: conditionTensor(condition, indices) };
 }

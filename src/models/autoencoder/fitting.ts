@@ -35,7 +35,12 @@ import type {
   TrainingData,
 } from './definition.js';
 import { conditionTensor } from './forward.js';
+import { checkCondition, checkPass, encodeRows } from './passes.js';
+import type { PassOptions } from './passes.js';
 import type { NetworkPlan } from './network.js';
+
+/** Latents of rows, as `encode` of a model gives them; errors too. */
+export type EncodeRows = (x: Rows, options?: PassOptions) => Promise<Rows>;
 
 export interface AutoencoderFitOptions {
   /** One per row, for models that take them. */
@@ -46,8 +51,11 @@ export interface AutoencoderFitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called several times a second while training. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
-  /** Called after every epoch with its mean losses. */
-  readonly onEpochEnd?: ((epoch: EpochRecord) => void) | undefined;
+  /**
+   * Called after every epoch with its mean losses, and with what gives latents under the weights as they are then,
+   * until it returns; a promise is awaited.
+   */
+  readonly onEpochEnd?: ((epoch: EpochRecord, encode: EncodeRows) => unknown) | undefined;
   /** Keeps what training needs to be continued after a crash, at the end of epochs. */
   readonly checkpoint?: TrainCheckpoint | undefined;
   /**
@@ -134,38 +142,6 @@ function checkTargets(
   }
 }
 
-/**
- * Check the condition of rows: there when the model needs one, one per row, finite, of the right shape.
- * @param wanted Shape of one row of it, 'any' before the shape is known, 'none' for a model without.
- * @throws DomainError, ShapeError.
- */
-export function checkCondition(
-  op: string,
-  x: Rows,
-  condition: Rows | undefined,
-  wanted: readonly number[] | 'any' | 'none',
-): void {
-  const arg = 'options.condition';
-  if (wanted === 'none') {
-    if (condition === undefined) return;
-    const expected = 'be left out: this model has no condition';
-    throw new DomainError({ op, arg, expected, got: `${condition.count} rows` });
-  }
-  if (condition === undefined) {
-    throw new DomainError({
-      op,
-      arg,
-      expected: 'be given: one row of numbers per row',
-      got: 'none',
-    });
-  }
-  checkRows(op, arg, condition, wanted === 'any' ? undefined : wanted);
-  if (condition.count !== x.count) {
-    const expected = `have one row per row of x, ${x.count}`;
-    throw new ShapeError({ op, arg, expected, got: `${condition.count} rows` });
-  }
-}
-
 function checkUnitRange(op: string, x: Rows): void {
   const bad = x.data.findIndex((value) => value < 0 || value > 1);
   if (bad < 0) return;
@@ -197,6 +173,10 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
     step: resume?.steps ?? 0,
     steps: total * Math.ceil(rows / config.batchSize),
   };
+  const encode: EncodeRows = async (x, pass = {}) => {
+    checkPass(`${definition.op}.fit`, ['the rows to encode', x], core.rowShape, core, pass);
+    return await encodeRows(definition, core, x, pass);
+  };
   const at = { seed, counter };
   const moved = network.parameters.filter((spec) => spec.moved === true);
   const { history } = await trainLoop({
@@ -207,7 +187,7 @@ async function train<C extends AutoencoderConfig, F extends Facts>(
     moved: moved.map(({ name }) => parameters[name]),
     signal,
     onProgress,
-    onEpochEnd,
+    onEpochEnd: (epoch) => onEpochEnd?.(epoch, encode),
     checkpoint,
     resume,
   });

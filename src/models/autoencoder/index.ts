@@ -1,7 +1,7 @@
 /** What autoencoders share: a model is an {@link AutoencoderDefinition} and a class over it. */
 export { savedConfig } from './artifacts.js';
 export { Autoencoder } from './autoencoder.js';
-export type { PassOptions } from './autoencoder.js';
+export type { PassOptions } from './passes.js';
 export { autoencoderFields, checkShared, epochsFor } from './config.js';
 export type { AutoencoderConfig } from './config.js';
 export type {
@@ -14,7 +14,7 @@ export type {
   TrainBatch,
   TrainingData,
 } from './definition.js';
-export type { AutoencoderFitOptions } from './fitting.js';
+export type { AutoencoderFitOptions, EncodeRows } from './fitting.js';
 export {
   binaryCrossEntropy,
   decodeBatch,
