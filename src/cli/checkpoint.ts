@@ -15,7 +15,9 @@ export interface RunIdentity {
   readonly model: string;
   readonly settings: { readonly [key: string]: Json };
   readonly data: string;
-  /** sha256 of the rows and targets that are trained on. */
+  /** Spec of the conditions, of a model that takes them. */
+  readonly condition?: string;
+  /** sha256 of the rows, targets and conditions that are trained on. */
   readonly rows: string;
 }
 
@@ -160,5 +162,5 @@ function differences(
 ): { readonly settings: readonly string[]; readonly others: readonly string[] } {
   const names = Object.keys({ ...want.settings, ...got.settings });
   const settings = differingKeys(want.settings, got.settings, names);
-  return { settings, others: differingKeys(want, got, ['data', 'rows']) };
+  return { settings, others: differingKeys(want, got, ['data', 'condition', 'rows']) };
 }

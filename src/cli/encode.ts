@@ -40,8 +40,8 @@ function rowCommand(
       const model = loadModel(entry, artifacts);
       return {
         withTargets: false,
-        make: async (x, _, signal) => {
-          const { data, count } = await model[op](x, { signal });
+        make: async ({ x, condition }, signal) => {
+          const { data, count } = await model[op](x, { signal, condition });
           return { data, count, rowShape: [data.length / count] };
         },
         dispose: () => model.dispose(),
@@ -50,7 +50,12 @@ function rowCommand(
   };
 }
 
-type Pass = (x: Rows, options: { readonly signal: AbortSignal }) => Promise<Rows>;
+interface PassOptions {
+  readonly signal: AbortSignal;
+  readonly condition: Rows | undefined;
+}
+
+type Pass = (x: Rows, options: PassOptions) => Promise<Rows>;
 
 /** What all models of the command line have in common. */
 function loadModel(

@@ -14,6 +14,7 @@ export const MODEL_NAMES = [
   'topological',
   'diffusion-net',
   'supervised',
+  'conditional',
 ] as const;
 
 export type ModelName = (typeof MODEL_NAMES)[number];

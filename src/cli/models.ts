@@ -1,5 +1,6 @@
 import { DataError, DomainError } from '../errors.js';
 import {
+  ConditionalAutoencoder,
   ContractiveAutoencoder,
   DenoisingAutoencoder,
   DiffusionNet,
@@ -55,6 +56,8 @@ export interface AutoencoderEntry extends Entry<AutoencoderModel> {
   readonly targets: 'none' | 'optional' | 'required';
   /** Latents have length 1, and the decoder knows no others. */
   readonly onSphere?: boolean;
+  /** Whether fit, and all passes over rows, take a condition. */
+  readonly conditioned: boolean;
 }
 
 /** A model as the command line sees it. */
@@ -82,22 +85,25 @@ const MODELS: Readonly<Record<ModelName, ModelEntry>> = {
   'distance-matching': autoencoder('distanceMatching', DistanceMatchingAutoencoder),
   topological: autoencoder('topological', TopologicalAutoencoder),
   'diffusion-net': autoencoder('diffusionNet', DiffusionNet),
-  supervised: autoencoder('supervised', SupervisedAutoencoder, 'required'),
+  supervised: autoencoder('supervised', SupervisedAutoencoder, { targets: 'required' }),
+  conditional: autoencoder('conditional', ConditionalAutoencoder, { conditioned: true }),
 };
 
-/** The entry of an autoencoder; `targets` as its definition has it. */
+/** The entry of an autoencoder; what it takes is as its definition has it. */
 export function autoencoder(
   saved: string,
   model: {
     new (settings: Settings): AutoencoderModel;
     fromArtifacts(artifacts: Artifacts): AutoencoderModel;
   },
-  targets: AutoencoderEntry['targets'] = 'none',
+  takes: Partial<Pick<AutoencoderEntry, 'targets' | 'conditioned'>> = {},
 ): AutoencoderEntry {
+  const { targets = 'none', conditioned = false } = takes;
   return {
     kind: 'autoencoder',
     saved,
     targets,
+    conditioned,
     create: (settings) => new model(settings),
     load: (artifacts) => model.fromArtifacts(artifacts),
   };

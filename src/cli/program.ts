@@ -11,6 +11,7 @@ import {
 } from './commandSetup.js';
 import type { GlobalOptions } from './commandSetup.js';
 import type { DemoOptions } from './demo.js';
+import { conditionOption } from './condition.js';
 import { EXIT, endingOf } from './exit.js';
 import { addEmbed } from './embedProgram.js';
 import { addEval } from './evalProgram.js';
@@ -110,6 +111,7 @@ function addTrain(program: Command, streams: Streams): void {
     .argument('<model>', 'see below')
     .requiredOption('--data <spec>', 'training data; sage and supervised need targets')
     .requiredOption('--out <dir>', 'run folder to write')
+    .addOption(conditionOption())
     .option('--config <file>', 'JSON file with settings of the model, or the config.json of a run')
     .option('--set <key=value>', 'one setting; the value is JSON or text; repeatable', collect)
     .addOption(epochsOption())
@@ -133,6 +135,8 @@ Examples:
   tfjs-latent train sage --data mnist --out runs/mnist
   tfjs-latent train sage --data rings.csv#target=Rings --out runs/rings --set task=regression
   tfjs-latent train least-volume --data mnist --out runs/lv --set latentDim=32 --set lambda=0.003
+  tfjs-latent train conditional --data moves.npy --condition states.npy --out runs/arm
+  tfjs-latent train conditional --data mnist --condition labels --out runs/style
 ${SPECS_HELP}`,
     )
     .action(

@@ -11,6 +11,7 @@ export interface RowsIdentity {
   /** sha256 of the model's arrays. */
   readonly model: string;
   readonly input: string;
+  readonly condition?: string;
   readonly format: string;
   readonly columns: readonly string[];
   /** Whether bad rows are left out. */
@@ -63,6 +64,7 @@ export async function openPart(
     const other = differingKeys(identity, before, [
       'model',
       'input',
+      'condition',
       'format',
       'columns',
       'onError',

@@ -10,9 +10,11 @@ import type { RowFormat, RowWriter } from '../data/index.js';
 import { DomainError, ShapeError } from '../errors.js';
 import { ahead } from '../neighbors/ahead.js';
 import type { Artifacts } from '../util/artifacts.js';
-import { areFinite, rowSize, takeRows, takeTargets } from '../util/rows.js';
-import type { Dataset, Rows, Targets } from '../util/rows.js';
+import { areFinite, sliceRows, takeRows, takeTargets } from '../util/rows.js';
+import type { Rows, Targets } from '../util/rows.js';
 import { checkBlock } from './blockChecks.js';
+import { checkConditionGiven, conditionWidth, needsLabels, withConditions } from './condition.js';
+import type { ConditionedBlock } from './condition.js';
 import type { CommandContext } from './context.js';
 import { savedModel } from './models.js';
 import { checkOutputIsNotInput } from './outputTarget.js';
@@ -23,6 +25,8 @@ import { startForCommand } from './steps.js';
 /** Options of commands that turn rows into rows, block by block. */
 export interface RowStreamOptions {
   readonly input: string;
+  /** Of a model with a condition. */
+  readonly condition?: string;
   readonly output: string;
   readonly format?: RowFormat;
   readonly blockRows: number;
@@ -33,12 +37,19 @@ export interface RowStreamOptions {
   readonly onError?: 'fail' | 'skip';
 }
 
+/** Rows of a block, all finite, with what stands beside them. */
+export interface RowInput {
+  readonly x: Rows;
+  readonly targets?: Targets | undefined;
+  readonly condition?: Rows | undefined;
+}
+
 /** What a command makes of the rows of a block; holds a model until it is disposed. */
 export interface RowMaker {
   /** Whether targets of the input are read. */
   readonly withTargets: boolean;
-  /** One row of columns for every row of `x`, all of which are finite. */
-  make(x: Rows, targets: Targets | undefined, signal: AbortSignal): Promise<Rows>;
+  /** One row of columns for every row of `x`. */
+  make(input: RowInput, signal: AbortSignal): Promise<Rows>;
   dispose(): void;
 }
 
@@ -68,6 +79,9 @@ export async function streamRows(
   const artifacts = await loadArtifacts(run);
   const entry = savedModel(op, run, artifacts);
   const columns = command.columns(entry, artifacts);
+  const width = conditionWidth(artifacts);
+  const { input, condition } = options;
+  checkConditionGiven(op, `the model of ${run}`, width !== undefined, input, condition);
   const format = options.format ?? rowFormatOf(output) ?? 'csv';
   await checkOutputIsNotInput(op, output, options.input);
   const isKept = await canBeKept(output);
@@ -81,7 +95,8 @@ export async function streamRows(
   }
   const identity = {
     model: modelDigest(artifacts),
-    input: options.input,
+    input,
+    ...(condition === undefined ? {} : { condition }),
     format,
     columns,
     onError: options.onError ?? 'fail',
@@ -101,7 +116,7 @@ export async function streamRows(
       ...(begin === undefined ? {} : { part: begin }),
     });
     if (writer.rows > 0) terminal.say(`going on after ${writer.rows} rows`);
-    const work = { op, columns, maker, format };
+    const work = { op, columns, maker, format, conditionWidth: width };
     const skipped = await makeBlocks(work, writer, options, context);
     await writer.close();
     if (skipped.count > 0) terminal.warn(aboutSkipped(skipped));
@@ -154,6 +169,8 @@ interface Work {
   readonly columns: readonly string[];
   readonly maker: RowMaker;
   readonly format: RowFormat;
+  /** Numbers of a condition; undefined for a model without. */
+  readonly conditionWidth: number | undefined;
 }
 
 /**
@@ -163,22 +180,17 @@ interface Work {
 async function makeBlocks(
   work: Work,
   writer: RowWriter,
-  { input, output, blockRows, dataDir, onError = 'fail' }: RowStreamOptions,
-  { terminal, signal }: CommandContext,
+  options: RowStreamOptions,
+  context: CommandContext,
 ): Promise<Skipped> {
-  const { op, maker, format } = work;
+  const { op, format } = work;
+  const { input, output, condition, onError = 'fail' } = options;
+  const { terminal, signal } = context;
   const step = terminal.step(`${op} ${input}`, 'rows');
   const skipped = { count: 0, rows: [] as number[] };
   let writing: Promise<void> | undefined;
   try {
-    const blocks = streamDataset(input, {
-      blockRows,
-      signal,
-      stdin: terminal.streams.stdin,
-      withoutTargets: !maker.withTargets,
-      unreadable: onError === 'skip' ? 'nan' : 'fail',
-      ...(dataDir === undefined ? {} : { dataDir }),
-    });
+    const blocks = blocksOf(work, options, context);
     let first = 0;
     let done = writer.rows;
     for await (const block of ahead(blocks)) {
@@ -193,7 +205,8 @@ async function makeBlocks(
       done -= passed;
       const numbers = wanted.slice(passed);
       if (numbers.length > 0) {
-        const rows = await makeRows(work, block, numbers, bad, { input, first, signal });
+        const place = { input, condition: condition ?? '', first, signal };
+        const rows = await makeRows(work, block, numbers, bad, place);
         await writing;
         if (writer.isStopped) break;
         step.update(writer.rows, undefined);
@@ -217,25 +230,46 @@ async function makeBlocks(
   }
 }
 
+/** The rows of the input, with their conditions where the model takes them. */
+function blocksOf(
+  { op, maker, conditionWidth: width }: Work,
+  { input, condition, blockRows, dataDir, onError }: RowStreamOptions,
+  { terminal, signal }: CommandContext,
+): AsyncGenerator<ConditionedBlock> {
+  const shared = {
+    blockRows,
+    signal,
+    stdin: terminal.streams.stdin,
+    unreadable: onError === 'skip' ? ('nan' as const) : ('fail' as const),
+    ...(dataDir === undefined ? {} : { dataDir }),
+  };
+  const withoutTargets = !maker.withTargets && !needsLabels(condition);
+  const blocks = streamDataset(input, { ...shared, withoutTargets });
+  if (condition === undefined || width === undefined) return blocks;
+  return withConditions({ ...shared, op, input, condition, width }, blocks);
+}
+
 /** Positions of 0 to count - 1 without those in `left`, which ascend. */
 function wantedRows(count: number, left: readonly number[]): number[] {
   const isLeft = new Set(left);
   return Array.from({ length: count }, (_, row) => row).filter((row) => !isLeft.has(row));
 }
 
-/** Rows of a block with a value or a target that is no finite number. */
-function badRows({ x, y }: Dataset): number[] {
-  if (areFinite(x.data) && (y?.kind !== 'real' || areFinite(y.values))) return [];
-  const size = rowSize(x);
+/** Rows of a block with a value, a condition or a target that is no finite number. */
+function badRows({ x, y, condition }: ConditionedBlock): number[] {
+  const parts = condition === undefined ? [x] : [x, condition];
+  const isReal = y?.kind === 'real';
+  if (parts.every(({ data }) => areFinite(data)) && !(isReal && !areFinite(y.values))) return [];
   return Array.from({ length: x.count }, (_, row) => row).filter(
     (row) =>
-      !areFinite(x.data.subarray(row * size, (row + 1) * size)) ||
-      (y?.kind === 'real' && !Number.isFinite(y.values[row])),
+      parts.some((rows) => !areFinite(sliceRows(rows, row, row + 1).data)) ||
+      (isReal && !Number.isFinite(y.values[row])),
   );
 }
 
 interface Place {
   readonly input: string;
+  readonly condition: string;
   /** Number of the block's first row in the input. */
   readonly first: number;
   readonly signal: AbortSignal;
@@ -244,20 +278,27 @@ interface Place {
 /** The columns of the output for some rows of a block; those of bad rows are NaN. */
 async function makeRows(
   work: Work,
-  { x: all, y: allTargets }: Dataset,
+  block: ConditionedBlock,
   rows: readonly number[],
   bad: readonly number[],
   place: Place,
 ): Promise<Rows> {
+  const { x, y, condition } = block;
   const isBad = new Set(bad);
   const good = rows.filter((row) => !isBad.has(row));
-  if (good.length === all.count) return await makeBlock(work, all, allTargets, good, place);
+  if (good.length === x.count) {
+    return await makeBlock(work, { x, targets: y, condition }, good, place);
+  }
   const width = work.columns.length;
   const data = new Float32Array(rows.length * width).fill(NaN);
   const out = { data, count: rows.length, rowShape: [width] };
   if (good.length === 0) return out;
-  const targets = allTargets && takeTargets(allTargets, good);
-  const made = await makeBlock(work, takeRows(all, good), targets, good, place);
+  const taken = {
+    x: takeRows(x, good),
+    targets: y && takeTargets(y, good),
+    condition: condition && takeRows(condition, good),
+  };
+  const made = await makeBlock(work, taken, good, place);
   let from = 0;
   rows.forEach((row, i) => {
     if (isBad.has(row)) return;
@@ -273,14 +314,15 @@ const FIX = 'Remove or impute such rows first, or leave them out with --on-error
 /** Columns of good rows; errors name the input and its own row numbers, which the model does not know. */
 async function makeBlock(
   { op, maker }: Work,
-  x: Rows,
-  targets: Targets | undefined,
+  block: RowInput,
   rows: readonly number[],
-  { input, first, signal }: Place,
+  { input, condition, first, signal }: Place,
 ): Promise<Rows> {
-  checkBlock(op, input, x, (row) => first + rows[row], FIX);
+  const numberOf = (row: number): number => first + rows[row];
+  checkBlock(op, input, block.x, numberOf, FIX);
+  if (block.condition !== undefined) checkBlock(op, condition, block.condition, numberOf, FIX);
   try {
-    return await maker.make(x, targets, signal);
+    return await maker.make(block, signal);
   } catch (error) {
     if (!(error instanceof ShapeError) || error.arg !== 'x') throw error;
     const { expected, got } = error;

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { SPECS_HELP, action, add, backendOption, dataDirOption } from './commandSetup.js';
+import { conditionOption } from './condition.js';
 import type { RowStreamOptions } from './rowStream.js';
 import { integerFrom } from './settings.js';
 import type { Streams } from './terminal.js';
@@ -16,6 +17,7 @@ export function addRowCommand(
     .argument('<run>', 'run folder written by train or demo')
     .requiredOption('--input <spec>', 'rows to read; "-" reads stdin')
     .requiredOption('--output <file>', 'file to write; "-" is stdout')
+    .addOption(conditionOption())
     .addOption(
       new Option('--format <name>', 'default: by the name of --output, else csv').choices([
         'csv',

@@ -23,9 +23,9 @@ const SCORE: RowCommand = {
       const model = entry.load(artifacts);
       return {
         withTargets: false,
-        make: async (x, _, signal) => {
-          const predicted = await model.predict?.(x, { signal });
-          const errors = await model.errors(x, { signal });
+        make: async ({ x, condition }, signal) => {
+          const predicted = await model.predict?.(x, { signal, condition });
+          const errors = await model.errors(x, { signal, condition });
           return columnsToRows(predicted === undefined ? [errors] : [errors, predicted]);
         },
         dispose: () => model.dispose(),
@@ -35,7 +35,7 @@ const SCORE: RowCommand = {
     return {
       // The authors' regression score compares with the true targets; no other score needs them.
       withTargets: model.config.compat,
-      make: async (x, targets, signal) => {
+      make: async ({ x, targets }, signal) => {
         const scores = await model.score(x, { signal, targets });
         return columnsToRows(SCORE_COLUMNS.map((name) => scores[name]));
       },

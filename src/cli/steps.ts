@@ -4,7 +4,7 @@ import { loadDataset, splitRows } from '../data/index.js';
 import type { Sample } from '../data/index.js';
 import { DataError, DomainError } from '../errors.js';
 import type { Json } from '../util/artifacts.js';
-import { checkRows } from '../util/rows.js';
+import { checkRows, rowSize } from '../util/rows.js';
 import type { Dataset, Rows, Targets } from '../util/rows.js';
 import { Checksum } from './checksum.js';
 import type { Resumed, RunCheckpoint } from './checkpoint.js';
@@ -107,7 +107,9 @@ export function runFacts(facts: {
   readonly seed: number;
   readonly backend: string;
   readonly data: readonly { readonly spec: string; readonly dataset: Dataset }[];
+  readonly condition?: { readonly spec: string; readonly rows: Rows } | undefined;
 }): { [key: string]: Json } {
+  const { condition } = facts;
   return {
     seed: facts.seed,
     backend: facts.backend,
@@ -118,6 +120,13 @@ export function runFacts(facts: {
       source: dataset.source,
       checksum: checksum(dataset),
     })),
+    ...(condition && {
+      condition: {
+        spec: condition.spec,
+        values: rowSize(condition.rows),
+        checksum: new Checksum().add(condition.rows.data).text,
+      },
+    }),
   };
 }
 

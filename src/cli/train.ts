@@ -2,6 +2,7 @@ import { splitRows } from '../data/index.js';
 import { DomainError } from '../errors.js';
 import { DivergenceError } from '../train/index.js';
 import { checkCheckpoint, RunCheckpoint } from './checkpoint.js';
+import { checkConditionGiven, loadCondition } from './condition.js';
 import type { CommandContext } from './context.js';
 import { fitForCommand } from './fitting.js';
 import { digestOf } from './identity.js';
@@ -22,6 +23,8 @@ const MENDING = ['learningRate', 'clipNorm'];
 
 export interface TrainOptions {
   readonly data: string;
+  /** Rows of numbers beside those of the data, of models that take them. */
+  readonly condition?: string;
   readonly out: string;
   readonly config?: string;
   readonly set?: readonly string[];
@@ -55,6 +58,8 @@ export async function trainEntry(
 ): Promise<void> {
   const { terminal } = context;
   const start = performance.now();
+  const isConditioned = entry.kind === 'autoencoder' && entry.conditioned;
+  checkConditionGiven('train', name, isConditioned, options.data, options.condition);
   const training = trainingOf(entry, await settingsOf(entry, options), options);
   const overwrite = options.overwrite ?? false;
   const resume = options.resume ?? false;
@@ -62,12 +67,16 @@ export async function trainEntry(
   checkCheckpoint(options.out, { resume, overwrite, op: 'train' });
   const backend = await startForCommand(options.backend, context);
   try {
-    const { data: spec, dataDir } = options;
+    const { data: spec, dataDir, condition } = options;
     const { seed, settings, task, heldOut, mayLackTargets } = training;
     const dataset = await loadForCommand(spec, { dataDir, task, mayLackTargets }, context);
-    const { fit, held } = splitRows(training.sampleOf(spec, dataset), heldOut, seed);
-    const rows = digestOf(fit.y === undefined ? [fit.x.data] : [fit.x.data, fit.y.values]);
-    const identity = { model: name, settings, data: spec, rows };
+    const sample = training.sampleOf(spec, dataset);
+    const given = await loadCondition('train', condition, { spec, dataset, dataDir }, context);
+    const all = { ...sample, ...(given && { condition: given.rows }) };
+    const { fit, held } = splitRows(all, heldOut, seed);
+    const rows = digestOf([fit.x.data, fit.y?.values, fit.condition?.data].filter(isGiven));
+    const about = { model: name, settings, data: spec, rows };
+    const identity = { ...about, ...(given && { condition: given.spec }) };
     const checkpoint = new RunCheckpoint(options.out, identity, 'train', MENDING);
     const resumed = await resumedRun(checkpoint, resume, context);
     const kept = { checkpoint, everySeconds: options.checkpointSeconds, resumed };
@@ -94,7 +103,7 @@ export async function trainEntry(
     const folder: RunFolder = {
       artifacts: await training.toArtifacts(),
       run: {
-        ...runFacts({ seed, backend, data: [{ spec, dataset }] }),
+        ...runFacts({ seed, backend, data: [{ spec, dataset }], condition: given }),
         ...(checkpoint.changes.length > 0 && {
           changes: checkpoint.changes.map((change) => ({ ...change })),
         }),
@@ -106,6 +115,7 @@ export async function trainEntry(
         title: `${name} on ${spec}`,
         facts: [
           { label: 'data', value: `${spec} (${fit.x.count} rows, ${held.x.count} held out)` },
+          ...(given === undefined ? [] : [{ label: 'condition', value: given.spec }]),
           { label: 'backend', value: backend },
           { label: `held-out ${measure}`, value: shown },
           { label: 'time', value: formatSeconds(seconds) },
@@ -121,6 +131,10 @@ export async function trainEntry(
   } finally {
     training.dispose();
   }
+}
+
+function isGiven<T>(value: T | undefined): value is T {
+  return value !== undefined;
 }
 
 /** @throws DomainError for a bad setting, or an option that is not the model's. */

@@ -2,7 +2,7 @@ import type { Sample } from '../data/index.js';
 import { latentSpectrum } from '../metrics/index.js';
 import type { LatentSpectrum } from '../metrics/index.js';
 import { measureScaler } from '../models/layers/scaler.js';
-import { areFinite, rowSize, sliceRows } from '../util/rows.js';
+import { areFinite, rowSize, sliceRows, takeRows } from '../util/rows.js';
 import type { Rows, Targets } from '../util/rows.js';
 import type { CommandContext } from './context.js';
 import { formatResult } from './evaluation.js';
@@ -52,13 +52,15 @@ export function autoencoderTraining(
       // Targets that the model does not learn still colour the drawing of the latents.
       return { x, ...(y === undefined ? {} : { y }) };
     },
-    fit: ({ x, y }, held, options) =>
+    fit: ({ x, y, condition }, held, options) =>
       model.fit(x, {
         ...options,
+        condition,
         ...(entry.targets === 'none' ? {} : { targets: y }),
         onEpochEnd: async (epoch, encode) => {
-          const rows = sliceRows(held.x, 0, WATCHED_ROWS);
-          const counts = countLatents(await encode(rows), liveRatioOf(model));
+          const side = held.condition && sliceRows(held.condition, 0, WATCHED_ROWS);
+          const latents = await encode(sliceRows(held.x, 0, WATCHED_ROWS), { condition: side });
+          const counts = countLatents(latents, liveRatioOf(model));
           // What a model counts itself, while it trains, stands before what is counted here.
           options.onEpochEnd({ ...epoch, parts: { ...epoch.parts, ...counts, ...epoch.parts } });
         },
@@ -73,13 +75,13 @@ export function autoencoderTraining(
 async function evaluateHeldOut(
   { onSphere = false }: AutoencoderEntry,
   model: AutoencoderModel,
-  { x, y }: Sample,
+  { x, y, condition }: Sample,
   history: readonly HistoryRow[],
   { signal }: CommandContext,
 ): Promise<HeldOutResult> {
-  const latents = await model.encode(x, { signal });
-  const reconstructions = await model.reconstruct(x, { signal });
-  const errors = await model.errors(x, { signal });
+  const latents = await model.encode(x, { signal, condition });
+  const reconstructions = await model.reconstruct(x, { signal, condition });
+  const errors = await model.errors(x, { signal, condition });
   const { means, spreads } = measureLatents(latents);
   const liveRatio = liveRatioOf(model);
   const live = spreads.filter(({ deviation }) => deviation > liveRatio * spreads[0].deviation);
@@ -96,7 +98,9 @@ async function evaluateHeldOut(
   const spread = isMeasured
     ? `, ${live.length} of ${spreads.length} latents live${rank ?? ''}`
     : '';
-  const predicted = y && comparePredictions(await model.predict?.(x, { signal }), y);
+  const predicted = y && comparePredictions(await model.predict?.(x, { signal, condition }), y);
+  // A mean of conditions need not be one (that of one-hot numbers is none): the first row's is.
+  const first = condition && takeRows(condition, new Int32Array(paths.count));
   return {
     measure: 'mean squared error',
     shown: `${mse.toPrecision(4)}${spread}${predicted?.shown ?? ''}`,
@@ -127,7 +131,8 @@ async function evaluateHeldOut(
           latents: traversed,
           offsets: OFFSETS,
           onSphere,
-          rows: await model.decode(paths, { signal }),
+          rows: await model.decode(paths, { signal, condition: first }),
+          conditioned: condition !== undefined,
         },
         scale: measureScaler(
           x,

@@ -33,7 +33,7 @@ export { writeNpz } from './npzFile.js';
 export type { NpzMember } from './npzFile.js';
 export { partPath } from './partFile.js';
 export { resizeRows } from './resize.js';
-export { openRows } from './rowRange.js';
+export { openRows, rowCountOf } from './rowRange.js';
 export type { RowRange, RowStore } from './rowRange.js';
 export { ROW_FORMATS, columnsToRows, createRowWriter, rowFormatOf } from './rowWriter.js';
 export type { RowFormat, RowWriter, RowWriterOptions } from './rowWriter.js';

@@ -66,6 +66,25 @@ export async function openRows(spec: string, options: OpenOptions = {}): Promise
   };
 }
 
+/**
+ * Number of rows of a data spec where that is known without reading them; undefined for csv and ndjson, and for a
+ * stream, which is not touched.
+ * @throws DataError as {@link openRows}.
+ */
+export async function rowCountOf(
+  spec: string,
+  options: OpenOptions = {},
+): Promise<number | undefined> {
+  return (await isStream(spec)) ? undefined : (await openSource(spec, options)).count;
+}
+
+/** Whether a spec names standard input or a named pipe. */
+async function isStream(spec: string): Promise<boolean> {
+  // Paths end at the first setting; data sets by name are no paths that exist.
+  const path = splitSteps(spec).base.split('#')[0];
+  return path === '-' || (await isPipe(path));
+}
+
 /** The file of a spec, if its bytes are the rows as they stand in memory. */
 async function openPlainNpy(spec: string): Promise<ArrayFile | undefined> {
   if (formatOf(spec.split('#')[0]) !== 'npy' || splitSteps(spec).steps.length > 0) return undefined;

@@ -3,10 +3,12 @@ import { Rng } from '../util/rng.js';
 import { takeRows, takeTargets } from '../util/rows.js';
 import type { Rows, Targets } from '../util/rows.js';
 
-/** Rows with their targets, or without. */
+/** Rows with their targets and conditions, or without. */
 export interface Sample {
   readonly x: Rows;
   readonly y?: Targets;
+  /** One row of numbers per row, for models that take them. */
+  readonly condition?: Rows;
 }
 
 /** Two parts that share no row; rows keep their order. */
@@ -17,7 +19,7 @@ export interface SplitRows {
 
 /**
  * Split rows at random into two parts.
- * @param sample Rows, and their targets if there are any; at least 2 rows.
+ * @param sample Rows, and their targets and conditions if there are any; at least 2 rows.
  * @param fraction Share of the rows to hold out, in (0, 1); at least one row goes to each part.
  * @param seed Integer; the same seed gives the same split.
  * @returns `fit`, the rest, and `held`, round(fraction x rows) rows; both copies, in row order.
@@ -25,11 +27,12 @@ export interface SplitRows {
  * @example
  * const { fit, held } = splitRows(await loadDataset('abalone'), 0.2, 7);
  */
-export function splitRows({ x, y }: Sample, fraction: number, seed: number): SplitRows {
+export function splitRows({ x, y, condition }: Sample, fraction: number, seed: number): SplitRows {
   const { fit, held } = splitIndices(x.count, fraction, seed);
   const take = (rows: Int32Array): Sample => ({
     x: takeRows(x, rows),
     ...(y === undefined ? {} : { y: takeTargets(y, rows) }),
+    ...(condition === undefined ? {} : { condition: takeRows(condition, rows) }),
   });
   return { fit: take(fit), held: take(held) };
 }

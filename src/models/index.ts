@@ -25,7 +25,7 @@ export {
 export type * from './autoencoders/index.js';
 export { DiffusionMap } from './diffusionMap/index.js';
 export type { DiffusionMapConfig, DiffusionMapConfigInput } from './diffusionMap/index.js';
-export { geodesic, pullbackMetric, sampleByVolume } from './geometry/index.js';
+export { geodesic, learnBoundary, pullbackMetric, sampleByVolume } from './geometry/index.js';
 export type * from './geometry/index.js';
 export { hMDS } from './hmds/index.js';
 export type { HmdsEmbedding, HmdsOptions } from './hmds/index.js';

@@ -242,13 +242,14 @@ describe('the table of models', () => {
       if (entry.kind !== 'autoencoder') throw new Error('not an autoencoder');
       const model = entry.create({ epochs: 1, latentDim: 2, hidden: [4], batchSize: 60 });
       const { x, targets } = toyRows();
-      await model.fit(x, entry.targets === 'none' ? {} : { targets });
+      const pass = entry.conditioned ? { condition: x } : {};
+      await model.fit(x, { ...pass, ...(entry.targets === 'none' ? {} : { targets }) });
       const artifacts = await model.toArtifacts();
-      const before = await model.encode(x);
+      const before = await model.encode(x, pass);
       model.dispose();
       expect(savedModel('test', 'run', artifacts)).toBe(entry);
       const again = entry.load(artifacts);
-      expect((await again.encode(x)).data).toEqual(before.data);
+      expect((await again.encode(x, pass)).data).toEqual(before.data);
       again.dispose();
     },
   );

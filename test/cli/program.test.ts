@@ -53,7 +53,7 @@ describe('wrong usage ends with code 2 and one line', () => {
     [['score', 'run', '--input', 'a', '--output', 'b', '--format', 'xml'], /csv, ndjson, npy/],
     [
       ['train', 'nope', '--data', 'a', '--out', 'b'],
-      /train: model must be one of sage, .*supervised, got "nope"/,
+      /train: model must be one of sage, .*conditional, got "nope"/,
     ],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await cli(...args);

@@ -4,11 +4,12 @@ import { splitRows } from '../../src/data/index.js';
 import type { Sample } from '../../src/data/index.js';
 import { PROPERTY } from '../support/arbitraries.js';
 
-/** Rows whose value and target are their index. */
+/** Rows whose value, target and condition are their index. */
 function numbered(count: number): Sample {
   const values = Array.from({ length: count }, (_, i) => i);
   return {
     x: { data: Float32Array.from(values), count, rowShape: [1] },
+    condition: { data: Float32Array.from(values), count, rowShape: [1] },
     y: { kind: 'class', values: Int32Array.from(values), classes: count },
   };
 }
@@ -24,7 +25,8 @@ describe('splitRows', () => {
           const { fit, held } = splitRows(numbered(count), fraction, seed);
           const size = Math.min(count - 1, Math.max(1, Math.round(fraction * count)));
           expect([held.x.count, fit.x.count]).toEqual([size, count - size]);
-          for (const { x, y } of [fit, held]) {
+          for (const { x, y, condition } of [fit, held]) {
+            expect(condition).toEqual(x);
             expect(Array.from(x.data)).toEqual(Array.from(y?.values ?? []));
             expect(Array.from(x.data)).toEqual(Array.from(x.data).sort((a, b) => a - b));
           }
@@ -41,7 +43,8 @@ describe('splitRows', () => {
     const held = (seed: number): number[] => Array.from(splitRows({ x }, 0.3, seed).held.x.data);
     expect(held(1)).toEqual(held(1));
     expect(held(1)).not.toEqual(held(2));
-    expect(splitRows({ x }, 0.3, 1).fit.y).toBeUndefined();
+    const { fit } = splitRows({ x }, 0.3, 1);
+    expect([fit.y, fit.condition]).toEqual([undefined, undefined]);
   });
 
   it('error: fractions outside (0, 1) and a single row', () => {

@@ -63,7 +63,7 @@ function reconstructions({ pairs, scale }: AutoencoderFigures): Chart {
 
 function traversals({ traversals: paths, pairs, scale }: AutoencoderFigures): Chart {
   const title = 'Latent traversals';
-  const { rows, latents, offsets, onSphere = false } = paths;
+  const { rows, latents, offsets, onSphere = false, conditioned = false } = paths;
   const { rowShape } = rows;
   const isImage = imageShape(rowShape) !== undefined;
   const shown = isImage ? rows : scaled(rows, scale);
@@ -87,6 +87,7 @@ function traversals({ traversals: paths, pairs, scale }: AutoencoderFigures): Ch
     : `The mean latent, decoded with one latent moved by ${steps} standard deviations; `;
   const caption =
     `${move}the ${latents.length} latents of largest standard deviation. ` +
+    (conditioned ? 'All under the condition of the first held-out row. ' : '') +
     (isImage ? IMAGE_RANGE : `Grey: the middle one. ${VECTOR_RANGE}`);
   return { title, caption, svg };
 }

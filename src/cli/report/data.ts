@@ -69,6 +69,8 @@ export interface AutoencoderFigures {
     readonly onSphere?: boolean;
     /** One decoded row for every latent and offset, latent by latent. */
     readonly rows: Rows;
+    /** Whether they are decoded under a condition: that of the first held-out row. */
+    readonly conditioned?: boolean;
   };
   /** Of each feature, for drawing rows that are vectors. */
   readonly scale: { readonly mean: ArrayLike<number>; readonly deviation: ArrayLike<number> };

@@ -6,6 +6,7 @@ import { rateFactor } from '../../train/index.js';
 import { checkRows } from '../../util/rows.js';
 import type { Rows } from '../../util/rows.js';
 import type { LatentChart } from './chart.js';
+import type { DataBoundary } from './dataBoundary.js';
 
 export interface GeodesicOptions {
   /** Pieces of a path, >= 2. Default 32. */
@@ -15,7 +16,7 @@ export interface GeodesicOptions {
   /** Step size, in units of the distance of the ends among the latents, > 0. Default 0.05. */
   readonly learningRate?: number;
   /** Makes a path keep to where data are; see {@link geodesic}. */
-  readonly warp?: LatentWarp;
+  readonly warp?: LatentWarp | LearntWarp;
   readonly signal?: AbortSignal;
 }
 
@@ -26,6 +27,14 @@ export interface LatentWarp {
   readonly strength: number;
   /** Distance among the latents at which a wall has 39 % of its height, > 0. */
   readonly bandwidth: number;
+}
+
+/** A learnt boundary of the data, and what leaving them costs. */
+export interface LearntWarp {
+  /** Of {@link learnBoundary}. */
+  readonly boundary: DataBoundary;
+  /** Height of the walls around the data, in the scale of the rows, > 0. */
+  readonly strength: number;
 }
 
 export interface Geodesics {
@@ -47,7 +56,10 @@ export interface Geodesics {
  * from the straight line: a local minimum.
  *
  * With `warp` rows get one more coordinate, strength (1 - exp(-m(z)^2 / (2 bandwidth^2))), m the distance of z to
- * the nearest of the latents given: a path over a hole in the data has to climb its walls.
+ * the nearest of the latents given: a path over a hole in the data has to climb its walls. With a boundary the
+ * coordinate is strength w(z), w the probability that z is off the data ({@link learnBoundary}): its cost does not
+ * grow with the number of latents. A crossing costs about twice the strength, so half of what the way around is longer
+ * keeps a path outside; walls many times higher are hard to descend. The walls rise over the first half of the steps.
  *
  * @param chart A model's `chart()`, or any decoder. @param from, to Latents, rows of shape [dims], one pair per
  * path. @param options Pieces, steps, rate, warp.
@@ -55,7 +67,7 @@ export interface Geodesics {
  * Cost: steps passes of the decoder, forward and back, over pairs * (pieces + 1) latents.
  * @throws ShapeError, DomainError for bad latents or options, before anything is computed. The reason of `signal`.
  * Reference: Shao, Kumar, Fletcher, The Riemannian geometry of deep generative models, 2018, algorithm 1; warp:
- * Sun et al., GAGA, 2024 (arXiv 2410.12779), section 4.2, with a kernel in place of learnt negatives.
+ * Sun et al., GAGA, 2024 (arXiv 2410.12779), section 4.2: a boundary learnt from negatives, or a kernel in its place.
  */
 export async function geodesic(
   chart: LatentChart,
@@ -71,7 +83,7 @@ export async function geodesic(
   const columns = pairs * dims;
   const line = tf.tidy(() => straightLines(from, to, pieces));
   const sines = tf.tidy(() => sineBasis(pieces));
-  const walls = warp === undefined ? undefined : wallsOf(warp);
+  const walls = warp && wallsOf(warp);
   const amplitudes: Variable<tf.Rank.R2> = tf.tidy(() =>
     tf.variable(tf.zeros<tf.Rank.R2>([pieces - 1, columns])),
   );
@@ -83,6 +95,7 @@ export async function geodesic(
       .reshape([-1, dims]);
   };
   const rate = learningRate * typicalDistance(from, to);
+  const rise = RISING * steps;
   const optimizer = tf.train.adam(rate, 0.9, 0.99);
   try {
     const straight = await lengthsOf(chart, points, pairs);
@@ -90,7 +103,8 @@ export async function geodesic(
       signal?.throwIfAborted();
       setRate(optimizer, rate * rateFactor('cosine', step, steps));
       tf.tidy(() => {
-        const energy = (): Scalar => energyOf(rowsOf(chart, points(), walls), pairs, pieces);
+        const rows = (): Tensor2D => rowsOf(chart, points(), walls, Math.min(1, (step + 1) / rise));
+        const energy = (): Scalar => energyOf(rows(), pairs, pieces);
         optimizer.minimize(energy, false, [amplitudes]);
       });
       if (step % TURN === TURN - 1) await new Promise((resolve) => setTimeout(resolve, 0));
@@ -104,9 +118,15 @@ export async function geodesic(
   } finally {
     optimizer.dispose();
     tf.dispose([line, sines, amplitudes]);
-    walls?.latents.dispose();
+    walls?.dispose();
   }
 }
+
+/**
+ * Share of the steps in which the walls rise to their height: a path slides off them while they are low, and would be
+ * caught between its own points where they are steep at once.
+ */
+const RISING = 0.5;
 
 /** Steps between two turns of the event loop. */
 const TURN = 20;
@@ -137,24 +157,38 @@ function sineBasis(pieces: number): Tensor2D {
 }
 
 interface Walls {
-  readonly latents: Tensor2D;
-  readonly strength: number;
-  readonly bandwidth: number;
+  /** Height [b, 1] at latents [b, dims]. */
+  readonly height: (latents: Tensor2D) => Tensor2D;
+  readonly dispose: () => void;
 }
 
-function wallsOf({ latents, strength, bandwidth }: LatentWarp): Walls {
-  const shape: [number, number] = [latents.count, latents.rowShape[0]];
-  return { latents: tf.tensor2d(latents.data, shape), strength, bandwidth };
+function wallsOf(warp: LatentWarp | LearntWarp): Walls {
+  const { strength } = warp;
+  if ('boundary' in warp) {
+    const { outside } = warp.boundary;
+    // The weights belong to the boundary.
+    return { height: (z) => tf.mul<Tensor2D>(outside(z), strength), dispose: () => undefined };
+  }
+  const { latents: data, bandwidth } = warp;
+  const latents = tf.tensor2d(data.data, [data.count, data.rowShape[0]]);
+  const height = (z: Tensor2D): Tensor2D => {
+    const squares = pairwiseDistance(z, latents, { metric: 'sqeuclidean' });
+    const inside = tf.exp(tf.div(tf.min(squares, 1, true), -2 * bandwidth ** 2));
+    return tf.mul(tf.sub(1, inside), strength);
+  };
+  return { height, dispose: () => latents.dispose() };
 }
 
-/** Rows of latents, with the height of the walls as one more coordinate. */
-function rowsOf(chart: LatentChart, latents: Tensor2D, walls: Walls | undefined): Tensor2D {
+/** Rows of latents, with a share of the height of the walls as one more coordinate. */
+function rowsOf(
+  chart: LatentChart,
+  latents: Tensor2D,
+  walls: Walls | undefined,
+  share: number,
+): Tensor2D {
   const rows = chart.decode(latents);
   if (walls === undefined) return rows;
-  const squares = pairwiseDistance(latents, walls.latents, { metric: 'sqeuclidean' });
-  const nearest = tf.min(squares, 1, true);
-  const inside = tf.exp(tf.div(nearest, -2 * walls.bandwidth ** 2));
-  const height: Tensor2D = tf.mul(tf.sub(1, inside), walls.strength);
+  const height: Tensor2D = tf.mul(walls.height(latents), share);
   return tf.concat([rows, height], 1);
 }
 
@@ -194,7 +228,7 @@ function check(
   from: Rows,
   to: Rows,
   settings: Readonly<Record<'pieces' | 'steps' | 'learningRate', number>>,
-  warp: LatentWarp | undefined,
+  warp: LatentWarp | LearntWarp | undefined,
 ): void {
   const op = 'geodesic';
   checkRows(op, 'from', from, [dims]);
@@ -215,7 +249,12 @@ function check(
   };
   positive('learningRate', settings.learningRate);
   if (warp === undefined) return;
-  checkRows(op, 'warp.latents', warp.latents, [dims]);
   positive('warp.strength', warp.strength);
+  if ('boundary' in warp) {
+    const expected = `be of latents of ${dims} numbers, as the chart`;
+    if (warp.boundary.dims === dims) return;
+    throw new ShapeError({ op, arg: 'warp.boundary', expected, got: String(warp.boundary.dims) });
+  }
+  checkRows(op, 'warp.latents', warp.latents, [dims]);
   positive('warp.bandwidth', warp.bandwidth);
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { startBackend } from '../../../src/backends/start.js';
 import {
+  ConditionalAutoencoder,
   ContractiveAutoencoder,
   DenoisingAutoencoder,
   DiffusionNet,
@@ -14,6 +15,7 @@ import {
   TopologicalAutoencoder,
   VariationalAutoencoder,
 } from '../../../src/models/index.js';
+import type { AutoencoderFitOptions } from '../../../src/models/index.js';
 import { blobs } from '../sage/toy.js';
 
 const { x, targets } = blobs(24, 1);
@@ -32,13 +34,18 @@ const MODELS = {
   TopologicalAutoencoder: () => new TopologicalAutoencoder(settings),
   DiffusionNet: () => new DiffusionNet({ ...settings, batchSize: 24, bandwidth: 10 }),
   SupervisedAutoencoder: () => new SupervisedAutoencoder(settings),
+  ConditionalAutoencoder: () => new ConditionalAutoencoder({ ...settings, consistencyWeight: 1 }),
 } as const;
 type Name = keyof typeof MODELS;
+const OPTIONS: Partial<Record<Name, AutoencoderFitOptions>> = {
+  SupervisedAutoencoder: { targets },
+  ConditionalAutoencoder: { condition: x },
+};
 
 /** Loss of the last epoch of a model. */
 async function lastLoss(name: Name): Promise<number> {
   const model = MODELS[name]();
-  await model.fit(x, name === 'SupervisedAutoencoder' ? { targets } : {});
+  await model.fit(x, OPTIONS[name]);
   const { loss } = model.history[model.history.length - 1];
   model.dispose();
   return loss;

@@ -5,6 +5,7 @@ import { sampleShape } from '../../../src/data/index.js';
 import {
   DistanceMatchingAutoencoder,
   geodesic,
+  learnBoundary,
   pullbackMetric,
   sampleByVolume,
 } from '../../../src/models/index.js';
@@ -125,6 +126,14 @@ describe('geodesic', () => {
     const { lengths } = await geodesic(model.chart(), from, to, { steps: 100 });
     const errors = [0, 1, 2].map((i) => lengths[i] / arc(points[2 * i], points[2 * i + 1]) - 1);
     for (const error of errors) expect(Math.abs(error)).toBeLessThan(0.05);
+    // The same when the path must not leave the data, whose boundary is learnt.
+    const boundary = await learnBoundary(await model.encode(x), { steps: 200 });
+    const warp = { boundary, strength: 0.5 };
+    const inside = await geodesic(model.chart(), from, to, { steps: 100, warp });
+    inside.lengths.forEach((length, i) => {
+      expect(Math.abs(length / arc(points[2 * i], points[2 * i + 1]) - 1)).toBeLessThan(0.05);
+    });
+    boundary.dispose();
     model.dispose();
   });
 
