@@ -72,6 +72,7 @@ export class StageRun {
   async run(): Promise<void> {
     const { stage, stopper, state, resume } = this;
     try {
+      if (resume === undefined) await stage.start?.();
       resume?.optimizers.forEach((saved, i) => this.optimizers[i].restore(saved));
       if (resume?.best !== undefined) stopper.restore(resume.best);
       while (this.epochs < stage.epochs && !stopper.isOver && !state.stopped) {

@@ -57,6 +57,8 @@ export interface TrainStage {
   readonly inputs?: MakeInputs | undefined;
   /** Loss of a batch, differentiable in the variables of the groups. Runs inside a tidy. */
   readonly loss: (batch: Batch) => BatchLoss;
+  /** Called before the first step of the stage, not when training goes on within it; may move variables. */
+  readonly start?: (() => Promise<void> | void) | undefined;
   /** Called inside a tidy after every update, e.g. to move state that has no gradient. */
   readonly afterStep?: (batch: Batch) => void;
   readonly validation?: StageValidation | undefined;

@@ -108,6 +108,27 @@ describe('trainLoop', () => {
     expect(reports.map(({ step }) => step)).toEqual([20, 40, 50]);
   });
 
+  it('starts each stage before its first step, and waits for that', async () => {
+    const calls: string[] = [];
+    const variable = variableOf(1);
+    const stage = (name: string): TrainStage => ({
+      ...{ name, epochs: 1, decay: 'none' },
+      groups: [{ variables: [variable], learningRate: 0.1 }],
+      start: async () => {
+        await Promise.resolve();
+        calls.push(`${name} starts`);
+      },
+      loss: () => {
+        calls.push(name);
+        return { total: tf.square(variable).asScalar(), parts: {} };
+      },
+    });
+    const stages = [stage('one'), stage('two')];
+    await trainLoop({ rows: 2, batchSize: 1, seed: 1, stages });
+    variable.dispose();
+    expect(calls).toEqual(['one starts', 'one', 'one', 'two starts', 'two', 'two']);
+  });
+
   it('counts over stages and keeps the rates of groups apart', async () => {
     const [moved, still] = [variableOf(1), variableOf(1)];
     const loss = (): BatchLoss => ({

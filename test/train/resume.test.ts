@@ -18,7 +18,7 @@ function variableOf(value: number, trainable = true): tf.Variable {
   return tf.tidy(() => tf.variable(tf.scalar(value), trainable));
 }
 
-/** Two weights with rates of their own, noise in the loss, and a variable that no gradient moves. */
+/** Two weights with rates of their own, noise in the loss, a variable that no gradient moves, a move between stages. */
 function stagesOf({ weights: [a, b], moved }: Model): TrainStage[] {
   const loss = ({ indices, rng }: Batch): BatchLoss => {
     const x = tf.tensor1d(Float32Array.from(indices, (i) => xs[i] + 0.1 * rng.normal()));
@@ -37,6 +37,11 @@ function stagesOf({ weights: [a, b], moved }: Model): TrainStage[] {
       ...stage,
       name: 'two',
       epochs: 4,
+      start: () => {
+        tf.tidy(() => {
+          b.assign(tf.add(b, 1));
+        });
+      },
       groups: [
         { variables: [a], learningRate: 0.05 },
         { variables: [b], learningRate: 0.2 },

@@ -118,6 +118,8 @@ export interface AutoencoderDefinition<C extends AutoencoderConfig, F extends Fa
   readonly afterStep?: (core: AutoencoderCore<C, F>, batch: TrainBatch) => void;
   /** Default: one stage 'train' of all weights. */
   readonly stages?: (config: C, epochs: number) => readonly StagePlan[];
+  /** Before the first step of a stage: moves weights, and leaves no other tensor. */
+  readonly startStage?: (core: AutoencoderCore<C, F>, stage: string) => Promise<void> | void;
   /** After training: may move state, and gives what else the model keeps; see `found`. */
   readonly finish?: (
     core: AutoencoderCore<C, F>,

@@ -237,6 +237,7 @@ function trainStage<C extends AutoencoderConfig, F extends Facts>(
     epochs,
     groups,
     ...stageSettings(config),
+    start: () => definition.startStage?.(core, name),
     inputs: inputsOf(core, data, training),
     loss: (batch) => definition.loss(core, batchOf(training, batch, batch.rng)),
     afterStep: (batch) => {

@@ -50,6 +50,7 @@ function caseOf(
 const few = { learnsFromOneRow: false } as const;
 const CASES: readonly (readonly [string, AutoencoderCase])[] = [
   ['Lorae', caseOf(Lorae)],
+  ['Lorae, fine-tuned', caseOf(Lorae, { fineTuneEpochs: 1 })],
   ['Irmae', caseOf(Irmae, { linearLayers: 2 })],
   ['VariationalAutoencoder', caseOf(VariationalAutoencoder)],
   ['DenoisingAutoencoder', caseOf(DenoisingAutoencoder)],

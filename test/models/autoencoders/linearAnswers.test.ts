@@ -45,6 +45,53 @@ describe('Lorae and Irmae', () => {
     expect(implicit.variances[1]).toBeGreaterThan(0.01);
     expect(implicit.variances[2]).toBeLessThan(plain.variances[2] / 3);
   });
+
+  it('toy: fine-tuned at the rank that was found, the same epochs reconstruct better', async () => {
+    const make = (epochs: number, fineTuneEpochs: number): Lorae =>
+      new Lorae({ ...settings, batchSize: 64, nuclearWeight: 0.1, epochs, fineTuneEpochs });
+    const errors: number[] = [];
+    for (const model of [make(100, 0), make(50, 50)]) {
+      await model.fit(train);
+      const { variances } = latentSpectrum(await model.encode(train));
+      expect(variances[1]).toBeGreaterThan(0.01 * variances[0]);
+      expect(variances[2]).toBeLessThan(1e-6 * variances[0]);
+      errors.push(meanSquare(await model.reconstruct(train), train));
+      model.dispose();
+    }
+    expect(errors[1]).toBeLessThan(errors[0] / 2);
+  });
+
+  it('fine-tuning: the map stays as it was cut, and its loss has no penalty', async () => {
+    const quick = { ...settings, epochs: 3, fineTuneEpochs: 2, rankRatio: 1 };
+    const model = await new Lorae(quick).fit(train);
+    expect(model.history.map(({ stage }) => stage)).toEqual([
+      ...['train', 'train', 'train'],
+      ...['fineTune', 'fineTune'],
+    ]);
+    expect(Object.keys(model.history[0].parts)).toEqual(['reconstruction', 'nuclear']);
+    expect(Object.keys(model.history[4].parts)).toEqual(['reconstruction']);
+    // One singular value is left: latents on a line, in float32.
+    const { variances } = latentSpectrum(await model.encode(train));
+    expect(variances[1]).toBeLessThan(1e-10 * variances[0]);
+    model.dispose();
+    const short = await new Lorae({ ...quick, fineTuneEpochs: 1 }).fit(train);
+    const longer = await new Lorae({ ...quick, fineTuneEpochs: 3 }).fit(train);
+    const [a, b] = [await short.toArtifacts(), await longer.toArtifacts()];
+    expect(a.arrays['linear.0.kernel'].data).toEqual(b.arrays['linear.0.kernel'].data);
+    expect(a.arrays['encoder.1.kernel'].data).not.toEqual(b.arrays['encoder.1.kernel'].data);
+    short.dispose();
+    longer.dispose();
+  });
+
+  it('error: fine-tuning', () => {
+    expect(() => new Lorae({ fineTuneEpochs: -1 })).toThrow(
+      'Lorae: config.fineTuneEpochs must be an integer >= 0, got -1',
+    );
+    expect(() => new Lorae({ rankRatio: 1.5 })).toThrow(
+      'Lorae: config.rankRatio must be a number in [0, 1], got 1.5',
+    );
+    expect(new Lorae().config).toMatchObject({ fineTuneEpochs: 0, rankRatio: 0.01 });
+  });
 });
 
 describe('NestedDropoutAutoencoder', () => {
