@@ -50,6 +50,7 @@ Columns: row (not in npy), z0, z1, ... up to latentDim - 1. ${SKIPPED}
 
 Examples:
   tfjs-latent encode runs/lv --input mnist:test --output latents.npy
+  tfjs-latent encode runs/arm --input moves.npy --condition states.npy --output latents.npy
   tfjs-latent encode runs/lv --input - --output - --format ndjson < rows.csv
 ${SPECS_HELP}`,
     )
