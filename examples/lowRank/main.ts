@@ -1,6 +1,6 @@
 /**
  * Rows with two degrees of freedom in twenty features: how many of sixteen latents an autoencoder uses, without and
- * with the nuclear norm, and with linear layers alone.
+ * with the nuclear norm (in the same epochs also fine-tuned at the rank it found), and with linear layers alone.
  */
 import { Irmae, Lorae, latentSpectrum } from 'tfjs-latent';
 import type { Rows } from 'tfjs-latent';
@@ -26,6 +26,10 @@ const settings = { hidden: [32], latentDim: 16, epochs: 100, batchSize: 125, lea
 const models = {
   'nuclear weight 0': new Lorae({ ...settings, nuclearWeight: 0 }),
   'nuclear weight 0.1': new Lorae({ ...settings, nuclearWeight: 0.1 }),
+  '0.1, fine-tuned': new Lorae({
+    ...{ ...settings, nuclearWeight: 0.1 },
+    ...{ epochs: 50, fineTuneEpochs: 50 },
+  }),
   'eight linear layers': new Irmae({ ...settings, linearLayers: 8 }),
 };
 for (const [name, model] of Object.entries(models)) {
