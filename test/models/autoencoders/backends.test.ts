@@ -22,6 +22,7 @@ const { x, targets } = blobs(24, 1);
 const settings = { hidden: [5], latentDim: 2, epochs: 2, batchSize: 12, learningRate: 0.01 };
 const MODELS = {
   Lorae: () => new Lorae(settings),
+  'Lorae, fine-tuned': () => new Lorae({ ...settings, fineTuneEpochs: 1, rankRatio: 1 }),
   Irmae: () => new Irmae(settings),
   VariationalAutoencoder: () => new VariationalAutoencoder(settings),
   DenoisingAutoencoder: () => new DenoisingAutoencoder(settings),
