@@ -104,7 +104,10 @@ export function gapsOf(benchCase: BenchCase, place: Place, result: CaseResult): 
   }));
 }
 
+/** @returns The commit that runs; a portable archive carries it, as it is no checkout. */
 function commit(): string {
+  const carried = process.env.TFJS_LATENT_COMMIT;
+  if (carried !== undefined) return carried;
   try {
     const git = (...args: string[]): string =>
       execFileSync('git', args, { encoding: 'utf8' }).trim();
@@ -129,6 +132,16 @@ export function conditions(
     versions: { node: process.version.slice(1), tfjs: tf.version.tfjs, ...versions },
     commit: commit(),
   };
+}
+
+/** Name and driver of the NVIDIA GPU, which TensorFlow does not tell; undefined without nvidia-smi. */
+export function nvidiaName(): string | undefined {
+  try {
+    const query = ['--query-gpu=name,driver_version', '--format=csv,noheader'];
+    return execFileSync('nvidia-smi', query, { encoding: 'utf8' }).trim().split('\n')[0];
+  } catch {
+    return undefined;
+  }
 }
 
 const RESULTS = new URL('results/', import.meta.url);

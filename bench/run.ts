@@ -2,11 +2,12 @@
  * npm run bench                             a fast selection on every backend here
  * npm run bench -- knn --backend wasm --threads 1
  * npm run bench -- --full --write           the whole grid; writes bench/results and BENCHMARKS.md
+ * npm run bench -- --store FILE             stores what --json FILE kept on another machine
  * npm run bench -- --render                 BENCHMARKS.md again, from the stored results
  *
  * Speed of our ops against peers and against what the device reaches, in one run.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -25,7 +26,15 @@ import { metricCases } from './metrics.bench.js';
 import { pairwiseCases } from './pairwiseDistance.bench.js';
 import { findPython, pythonCeilings } from './peers/python.js';
 import { findUsearch } from './peers/usearch.js';
-import { byBackend, conditions, gapsOf, rowsOf, storedReports, storeReport } from './report.js';
+import {
+  byBackend,
+  conditions,
+  gapsOf,
+  nvidiaName,
+  rowsOf,
+  storedReports,
+  storeReport,
+} from './report.js';
 import type { BenchReport, BenchRow, Gap, PlaceReport } from './report.js';
 import { relationCases } from './relationSteps.bench.js';
 import { residentCases } from './resident.bench.js';
@@ -72,6 +81,7 @@ interface Wanted {
   readonly text: string;
   readonly budgetMs: number;
   readonly python: string | undefined;
+  readonly store: string | undefined;
   readonly render: boolean;
 }
 
@@ -86,6 +96,7 @@ function readArguments(): Wanted {
       threads: { type: 'string' },
       full: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
+      store: { type: 'string' },
       render: { type: 'boolean', default: false },
       json: { type: 'string' },
       case: { type: 'string', default: '' },
@@ -115,6 +126,7 @@ function readArguments(): Wanted {
     text: values.case,
     budgetMs: seconds * 1000,
     python: values.python,
+    store: values.store,
     render: values.render,
   };
 }
@@ -198,29 +210,34 @@ async function measure(wanted: Wanted): Promise<void> {
   const peers: Peers = { usearch: findUsearch(), python: findPython(wanted.python) };
   const parts: Awaited<ReturnType<typeof measurePlace>>[] = [];
   for (const place of places) parts.push(await measurePlace(wanted, place, peers));
-  const gpu = places.find(({ device }) => device === 'gpu')?.detail;
+  const gpu = places.find(({ device }) => device === 'gpu');
+  const device = gpu?.backend === 'tensorflow' ? (nvidiaName() ?? gpu.detail) : gpu?.detail;
   const versions = {
     ...(typeof peers.usearch === 'string' ? {} : { usearch: peers.usearch.version }),
     ...pythonCeilings(peers.python, 1)?.versions,
   };
   const report: BenchReport = {
-    ...conditions(gpu, versions),
+    ...conditions(device, versions),
     places: parts.map(({ place }) => place),
     notRun: parts.flatMap(({ notRun }) => notRun),
     rows: parts.flatMap(({ rows }) => rows),
   };
   if (wanted.json !== undefined) writeFileSync(wanted.json, `${JSON.stringify(report, null, 1)}\n`);
-  if (wanted.write) {
-    const names = byBackend(report).map(storeReport);
-    writeMarkdown();
-    console.log(`\nWrote BENCHMARKS.md and, in bench/results, ${names.join(', ')}`);
-  }
+  if (wanted.write) store(report);
+}
+
+function store(report: BenchReport): void {
+  const names = byBackend(report).map(storeReport);
+  writeMarkdown();
+  console.log(`\nWrote BENCHMARKS.md and, in bench/results, ${names.join(', ')}`);
 }
 
 try {
   const wanted = readArguments();
   if (wanted.render) writeMarkdown();
-  else await measure(wanted);
+  else if (wanted.store !== undefined) {
+    store(JSON.parse(readFileSync(wanted.store, 'utf8')) as BenchReport);
+  } else await measure(wanted);
   tf.engine().reset();
 } catch (error) {
   if (!(

@@ -65,6 +65,14 @@ const __filename = latentPath(import.meta.url);
 const __dirname = latentPath(new URL('.', import.meta.url));
 `;
 
+/** The commit of this checkout, for the figures that the archive measures. */
+async function commitHere() {
+  const git = async (...args) => (await run('git', ['-C', ROOT, ...args])).trim();
+  const changes = await git('status', '--porcelain', '--untracked-files=no');
+  const hash = await git('rev-parse', '--short', 'HEAD');
+  return changes === '' ? hash : `${hash} with changes`;
+}
+
 async function bundle(app) {
   await build({
     absWorkingDir: ROOT,
@@ -76,6 +84,7 @@ async function bundle(app) {
     platform: 'node',
     target: 'node20',
     banner: { js: BANNER },
+    define: { 'process.env.TFJS_LATENT_COMMIT': JSON.stringify(await commitHere()) },
     chunkNames: '[name]-[hash]',
     // Optional parts: Dawn is copied as it is, the others are not in the archive.
     external: [
