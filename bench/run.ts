@@ -7,7 +7,7 @@
  *
  * Speed of our ops against peers and against what the device reaches, in one run.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -162,11 +162,19 @@ function commandOf({ full, python, budgetMs }: Wanted, { backend, threads }: Pla
   ].join(' ');
 }
 
+interface PlaceFigures {
+  readonly place: PlaceReport;
+  readonly rows: BenchRow[];
+  readonly notRun: Gap[];
+}
+
+/** @param keep Called with the figures so far after every case, so that a run that is cut off keeps them. */
 async function measurePlace(
   wanted: Wanted,
   place: DetailedPlace,
   peers: Peers,
-): Promise<{ place: PlaceReport; rows: BenchRow[]; notRun: Gap[] }> {
+  keep: (sofar: PlaceFigures) => void,
+): Promise<PlaceFigures> {
   await startBackend({ prefer: place.backend });
   if (place.threads !== undefined) setThreads(place.threads);
   const native =
@@ -196,6 +204,7 @@ async function measurePlace(
       console.log(`${suite}: ${benchCase.name}`);
       for (const line of caseText(own, report)) console.log(line);
       for (const gap of result.notRun) console.log(`  ${gap.subject}: not run, ${gap.reason}`);
+      keep({ place: report, rows, notRun });
     }
   }
   return { place: report, rows, notRun };
@@ -208,21 +217,32 @@ function writeMarkdown(): void {
 async function measure(wanted: Wanted): Promise<void> {
   const places = await placesOf(wanted);
   const peers: Peers = { usearch: findUsearch(), python: findPython(wanted.python) };
-  const parts: Awaited<ReturnType<typeof measurePlace>>[] = [];
-  for (const place of places) parts.push(await measurePlace(wanted, place, peers));
   const gpu = places.find(({ device }) => device === 'gpu');
   const device = gpu?.backend === 'tensorflow' ? (nvidiaName() ?? gpu.detail) : gpu?.detail;
   const versions = {
     ...(typeof peers.usearch === 'string' ? {} : { usearch: peers.usearch.version }),
     ...pythonCeilings(peers.python, 1)?.versions,
   };
-  const report: BenchReport = {
+  const reportOf = (parts: readonly PlaceFigures[]): BenchReport => ({
     ...conditions(device, versions),
     places: parts.map(({ place }) => place),
     notRun: parts.flatMap(({ notRun }) => notRun),
     rows: parts.flatMap(({ rows }) => rows),
+  });
+  const parts: PlaceFigures[] = [];
+  const save = (file: string, sofar: readonly PlaceFigures[]): void => {
+    writeFileSync(`${file}.partial`, `${JSON.stringify(reportOf(sofar), null, 1)}\n`);
+    renameSync(`${file}.partial`, file);
   };
-  if (wanted.json !== undefined) writeFileSync(wanted.json, `${JSON.stringify(report, null, 1)}\n`);
+  const { json } = wanted;
+  for (const place of places) {
+    const keep = (sofar: PlaceFigures): void => {
+      if (json !== undefined) save(json, [...parts, sofar]);
+    };
+    parts.push(await measurePlace(wanted, place, peers, keep));
+  }
+  const report = reportOf(parts);
+  if (json !== undefined) save(json, parts);
   if (wanted.write) store(report);
 }
 
