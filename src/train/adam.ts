@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
-import { applyRows } from '../ops/applyRows.js';
+import type { Scalar, Tensor, Tensor1D, Variable } from '@tensorflow/tfjs';
+import { runRowProgram } from '../ops/rowProgram.js';
 import { fusedPasses } from '../specs/fusedPasses.js';
 import type { RowProgram } from '../specs/rowProgram/graph.js';
 import { programOf } from '../specs/rowProgram/programOf.js';
@@ -51,7 +51,7 @@ export class Adam extends TrainOptimizer {
   /** 1 - beta^t of the step under way. */
   private corrections: readonly Scalar[] = [];
   /** Numbers of the fused step under way, as tensors: one upload for all variables. */
-  private readonly uploaded = new Map<number, Scalar>();
+  private readonly uploaded = new Map<number, Tensor1D>();
 
   constructor(
     group: OptimizerGroup,
@@ -83,8 +83,8 @@ export class Adam extends TrainOptimizer {
     this.powers = this.powers.map((power, i) => Math.fround(power * Math.fround(this.betas[i])));
   }
 
-  private upload(value: number): Scalar {
-    const scalar = this.uploaded.get(value) ?? tf.scalar(value);
+  private upload(value: number): Tensor1D {
+    const scalar = this.uploaded.get(value) ?? tf.tensor1d([value]);
     this.uploaded.set(value, scalar);
     return scalar;
   }
@@ -108,28 +108,35 @@ export class Adam extends TrainOptimizer {
   }
 
   private fusedStep(
-    rows: Readonly<Record<'weight' | 'gradient', Tensor>> &
+    given: Readonly<Record<'weight' | 'gradient', Tensor>> &
       Readonly<Record<'first' | 'second', Variable>>,
     shrink: number,
   ): Tensor {
-    const { weight, first, second, gradient } = rows;
-    // A single number is a row of one.
-    const shape = weight.rank === 0 ? [1] : weight.shape;
-    const [moved, mean, square] = applyRows('train', fusedProgram(this.betas, this.epsilon), {
-      rows: {
-        weight: weight.reshape(shape),
-        first: first.reshape(shape),
-        second: second.reshape(shape),
-        gradient: gradient.reshape(shape),
-      },
-      scalars: {
-        meanScale: this.upload(-this.rate / (1 - this.powers[0])),
-        squareScale: this.upload(1 / (1 - this.powers[1])),
-        shrink: this.upload(shrink),
-      },
-    });
-    first.assign(mean.reshape(weight.shape));
-    second.assign(square.reshape(weight.shape));
-    return moved.reshape(weight.shape);
+    const { weight, first, second } = given;
+    const program = fusedProgram(this.betas, this.epsilon);
+    // A single number is a row of one, a vector one row.
+    const d = weight.rank === 0 ? 1 : weight.shape[weight.rank - 1];
+    const n = weight.size === 0 ? 0 : weight.size / d;
+    const scalars: Readonly<Record<string, number>> = {
+      meanScale: -this.rate / (1 - this.powers[0]),
+      squareScale: 1 / (1 - this.powers[1]),
+      shrink,
+    };
+    const [moved, mean, square] = runRowProgram(
+      program,
+      program.rows.map((name) => shaped(given[name as keyof typeof given], [n, d])),
+      program.scalars.map((name) => this.upload(scalars[name])),
+      n,
+      d,
+    );
+    first.assign(shaped(mean, weight.shape));
+    second.assign(shaped(square, weight.shape));
+    return shaped(moved, weight.shape);
   }
+}
+
+/** tfjs's reshape to the shape that a tensor has costs as much as one to another. */
+function shaped(tensor: Tensor, shape: readonly number[]): Tensor {
+  const isSame = tensor.rank === shape.length && tensor.shape.every((side, i) => side === shape[i]);
+  return isSame ? tensor : tensor.reshape([...shape]);
 }
