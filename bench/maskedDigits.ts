@@ -2,7 +2,7 @@
 import { loadDataset } from '../src/data/index.js';
 import { accuracy } from '../src/metrics/index.js';
 import { Lorae, MaskedAutoencoder } from '../src/models/index.js';
-import { cholesky } from '../src/util/cholesky.js';
+import { cholesky, solveFactored } from '../src/util/cholesky.js';
 import { Rng } from '../src/util/rng.js';
 import { rowSize } from '../src/util/rows.js';
 import type { Dataset, Rows } from '../src/util/rows.js';
@@ -52,28 +52,13 @@ function probe(fitted: Rows, fittedLabels: Int32Array, rows: Rows, labels: Int32
     x.forEach((row, i) => {
       if (fittedLabels[i] === label) row.forEach((value, a) => (right[a] += value));
     });
-    return solve(factor, right);
+    return solveFactored(factor, right);
   });
   const found = standardised(rows, fitted).map((row) => {
     const scores = weights.map((w) => w.reduce((sum, value, a) => sum + value * row[a], 0));
     return scores.indexOf(Math.max(...scores));
   });
   return accuracy(Int32Array.from(found), labels);
-}
-
-/** Solve L L^T x = b. */
-function solve(factor: readonly (readonly number[])[], right: Float64Array): Float64Array {
-  const x = Float64Array.from(right);
-  const n = x.length;
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) x[i] -= factor[i][k] * x[k];
-    x[i] /= factor[i][i];
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) x[i] -= factor[k][i] * x[k];
-    x[i] /= factor[i][i];
-  }
-  return x;
 }
 
 /** Scores of rows on the leading principal components of `fitted`. */

@@ -1,5 +1,5 @@
 /** Ordinary least squares: the plain regressor whose error SAGE's score is to lower. */
-import { cholesky } from '../../src/util/cholesky.js';
+import { cholesky, solveFactored } from '../../src/util/cholesky.js';
 import type { Rows } from '../../src/util/rows.js';
 import type { Labelled } from './scoring.js';
 
@@ -60,15 +60,5 @@ function standardised(
 function solve(matrix: readonly (readonly number[])[], sides: readonly number[]): number[] {
   const factor = cholesky(matrix);
   if (factor === undefined) throw new Error('leastSquares: the features are not independent');
-  const n = sides.length;
-  const out = [...sides];
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) out[i] -= factor[i][k] * out[k];
-    out[i] /= factor[i][i];
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) out[i] -= factor[k][i] * out[k];
-    out[i] /= factor[i][i];
-  }
-  return out;
+  return solveFactored(factor, sides);
 }

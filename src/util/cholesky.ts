@@ -24,3 +24,20 @@ export function cholesky(
   }
   return factor;
 }
+
+/** x of L L^T x = b, float64. @param factor Rows of L, as {@link cholesky} gives them. */
+export function solveFactored(
+  factor: readonly (readonly number[])[],
+  right: ArrayLike<number>,
+): number[] {
+  const x = Array.from(right);
+  for (let i = 0; i < x.length; i++) {
+    for (let k = 0; k < i; k++) x[i] -= factor[i][k] * x[k];
+    x[i] /= factor[i][i];
+  }
+  for (let i = x.length - 1; i >= 0; i--) {
+    for (let k = i + 1; k < x.length; k++) x[i] -= factor[k][i] * x[k];
+    x[i] /= factor[i][i];
+  }
+  return x;
+}

@@ -1,35 +1,25 @@
-import * as tf from '@tensorflow/tfjs';
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { convolve, filterGradient, macsOf, NO_FINISH } from './convolutionJobs.js';
 import type { Finish } from './convolutionJobs.js';
 import { forwardPlan, inputPlan } from './convolutionPlan.js';
-import type { ConvInfo, ConvolutionPlan } from './convolutionPlan.js';
+import type { ConvolutionPlan } from './convolutionPlan.js';
 import { withFlatBias } from './flatBias.js';
 import { fillOutputs, float32View, optionalFloat32View } from './heap.js';
 import { withScratch } from './module.js';
+import { infoOf } from '../shared/convolution.js';
+import type { ConvAttrs, ConvInfo, FilterAttrs, Shape4 } from '../shared/convolution.js';
 import { addKernel, overrideKernel, SideChoice } from '../shared/override.js';
 import { ACTIVATION, isOwnActivation } from './product.js';
 
-type Shape4 = [number, number, number, number];
-
-interface ConvAttrs {
-  readonly strides: [number, number] | number;
-  readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
-  readonly dataFormat: 'NHWC' | 'NCHW';
-  readonly dilations?: [number, number] | number;
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
+interface OwnAttrs extends ConvAttrs {
   readonly activation?: string;
   readonly leakyreluAlpha?: number;
   readonly inputShape?: Shape4;
 }
 
-interface FilterAttrs extends ConvAttrs {
-  readonly filterShape: Shape4;
-}
-
 /** The registry's untyped record, as these kernels get it. */
-interface RawCall<Attrs extends ConvAttrs = ConvAttrs> {
+interface RawCall<Attrs extends ConvAttrs = OwnAttrs> {
   readonly inputs: {
     readonly x: TensorInfo;
     readonly dy: TensorInfo;
@@ -39,19 +29,6 @@ interface RawCall<Attrs extends ConvAttrs = ConvAttrs> {
   };
   readonly attrs: Attrs;
   readonly backend: BackendWasm;
-}
-
-function infoOf(xShape: readonly number[], filterShape: Shape4, attrs: ConvAttrs): ConvInfo {
-  return tf.backend_util.computeConv2DInfo(
-    xShape as Shape4,
-    filterShape,
-    attrs.strides,
-    attrs.dilations ?? 1,
-    attrs.pad,
-    attrs.dimRoundingMode,
-    false,
-    'channelsLast',
-  );
 }
 
 /** A fresh float32 output that `compute` fills; zeros when there is nothing to sum up. */

@@ -1,7 +1,4 @@
-import type { backend_util } from '@tensorflow/tfjs';
-
-/** Sizes, strides and padding of a convolution as tfjs works them out. */
-export type ConvInfo = ReturnType<typeof backend_util.computeConv2DInfo>;
+import type { ConvInfo } from '../shared/convolution.js';
 
 /** A tap of the filter: where it looks from a position's pixel, and its place in the filter. */
 export interface Tap {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { sumSegments } from './convolutionJobs.js';
-import type { ConvInfo } from './convolutionPlan.js';
+import type { ConvInfo } from '../shared/convolution.js';
 import { fillOutputs, float32View, SLAB_BYTES } from './heap.js';
 import { withScratch } from './module.js';
 import type { Scratch } from './module.js';

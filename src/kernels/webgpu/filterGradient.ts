@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
+import { infoOf } from '../shared/convolution.js';
+import type { ConvInfo, FilterAttrs } from '../shared/convolution.js';
 import { overrideKernel, SideChoice } from '../shared/override.js';
 import type { ProgramUniforms } from './limits.js';
 import { WORKGROUP_NUMBER } from './wgsl/workgroup.js';
@@ -18,17 +20,9 @@ const WORKGROUPS = 512;
 const MIN_STEPS = 4;
 const SUM_THREADS = 64;
 
-type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
-
 interface RawCall {
   readonly inputs: { readonly x: TensorInfo; readonly dy: TensorInfo };
-  readonly attrs: {
-    readonly strides: [number, number] | number;
-    readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
-    readonly dataFormat: 'NHWC' | 'NCHW';
-    readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
-    readonly filterShape: [number, number, number, number];
-  };
+  readonly attrs: FilterAttrs;
   readonly backend: WebGPUBackend;
 }
 
@@ -186,22 +180,12 @@ export const filterGradientSide = new SideChoice();
 function override(theirs: KernelConfig): KernelConfig['kernelFunc'] {
   return (raw) => {
     const call = raw as unknown as RawCall;
-    const { strides, pad, dataFormat, dimRoundingMode, filterShape } = call.attrs;
+    const { dataFormat, filterShape } = call.attrs;
     const { x } = call.inputs;
     if (filterGradientSide.forced === 'theirs' || dataFormat !== 'NHWC' || x.dtype !== 'float32') {
       return theirs.kernelFunc(raw);
     }
-    const shape = x.shape as [number, number, number, number];
-    const info = tf.backend_util.computeConv2DInfo(
-      shape,
-      filterShape,
-      strides,
-      1,
-      pad,
-      dimRoundingMode,
-      false,
-      'channelsLast',
-    );
+    const info = infoOf(x.shape, filterShape, call.attrs);
     const size = tf.util.sizeFromShape(filterShape);
     // Nothing empty can be bound.
     if (size === 0 || tf.util.sizeFromShape(info.outShape) === 0) {
